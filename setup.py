@@ -1,0 +1,106 @@
+"""Builds ``ohwait._core``: csrc/ compiled against the internals of the one CPython that runs this script.
+
+Everything else about the package is in pyproject.toml.  Environment variables:
+
+``OHWAIT_DEBUG=1``  an unoptimised build that asserts NOTES.md's invariants at each step (csrc/check.c)
+``OHWAIT_DEV=1``    warnings are errors; for ``make lint`` and CI, never for users' builds
+"""
+
+import os
+import sys
+import sysconfig
+from glob import glob
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
+
+REFUSE = "csrc/refuse.c"
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+HEADER = "cpython/py{}{}.h".format(*sys.version_info)
+
+WARNINGS = [
+    "-std=c11",
+    "-Wall",
+    "-Wextra",
+    "-Wundef",
+    "-Werror",
+    # Slots and method tables have the shapes that CPython's API gives them.
+    "-Wno-unused-parameter",
+    "-Wno-missing-field-initializers",
+    "-Wno-cast-function-type",
+]
+
+
+def enabled(variable: str) -> bool:
+    return os.environ.get(variable, "0") not in ("", "0")
+
+
+def core() -> Extension:
+    """The extension for this interpreter: the real one, or one whose import says why there is none."""
+    if FREE_THREADED:
+        reason = "free-threaded builds of CPython are not supported yet"
+        return Extension("ohwait._core", [REFUSE], define_macros=[("OHWAIT_REFUSE_REASON", f'"{reason}"')])
+    return Extension(
+        "ohwait._core",
+        [source for source in files("csrc/**/*.c") if source != REFUSE],
+        include_dirs=["csrc"],
+        depends=files("csrc/**/*.h"),
+        define_macros=[("OHWAIT_CPYTHON_HEADER", f'"{HEADER}"')],
+    )
+
+
+def cython_modules() -> list[Extension]:
+    sources = files("ohwait/**/*.pyx")
+    if not sources:
+        return []
+    from Cython.Build import cythonize
+
+    return cythonize(sources, language_level=3)
+
+
+def files(pattern: str) -> list[str]:
+    return sorted(path.replace(os.sep, "/") for path in glob(pattern, recursive=True))
+
+
+def require_known_interpreter() -> None:
+    if sys.implementation.name != "cpython":
+        raise CompileError(f"ohwait works inside CPython's interpreter loop; this is {sys.implementation.name}")
+    if not FREE_THREADED and not os.path.exists(f"csrc/{HEADER}"):
+        known = files("csrc/cpython/py3*.h")
+        raise CompileError(
+            "ohwait does not know CPython {}.{}: write csrc/{} (the newest so far is {}; NOTES.md says how).".format(
+                *sys.version_info[:2], HEADER, known[-1] if known else "none"
+            )
+        )
+
+
+class BuildExt(build_ext):
+    """Adds the flags, which depend on the compiler that was found."""
+
+    def build_extensions(self) -> None:
+        require_known_interpreter()
+        msvc = self.compiler.compiler_type == "msvc"
+        for extension in self.extensions:
+            extension.extra_compile_args += self.msvc_flags() if msvc else self.unix_flags()
+        super().build_extensions()
+
+    def msvc_flags(self) -> list[str]:
+        if enabled("OHWAIT_DEBUG"):
+            return ["/std:c11", "/Od", "/Zi", "/UNDEBUG", "/DOHWAIT_CHECKED=1"]
+        return ["/std:c11", "/O2"]
+
+    def unix_flags(self) -> list[str]:
+        if enabled("OHWAIT_DEBUG"):
+            flags = ["-O0", "-g", "-UNDEBUG", "-DOHWAIT_CHECKED=1"]
+        else:
+            # A debug interpreter's own flags say -O0 or -Og.
+            flags = ["-O3"]
+        if enabled("OHWAIT_DEV"):
+            paths = {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}
+            flags += WARNINGS + [flag for path in sorted(paths) for flag in ("-isystem", path)]
+        return flags
+
+
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
+setup(ext_modules=[core(), *cython_modules()], cmdclass={"build_ext": BuildExt})
