@@ -80,6 +80,7 @@ class BuildExt(build_ext):
 
     def build_extensions(self) -> None:
         require_known_interpreter()
+        self.force = True  # The flags may have changed since the last build.
         msvc = self.compiler.compiler_type == "msvc"
         for extension in self.extensions:
             extension.extra_compile_args += self.msvc_flags() if msvc else self.unix_flags()
@@ -103,4 +104,4 @@ class BuildExt(build_ext):
 
 
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
-setup(ext_modules=[core(), *cython_modules()], cmdclass={"build_ext": BuildExt})
+setup(license="MIT", ext_modules=[core(), *cython_modules()], cmdclass={"build_ext": BuildExt})
