@@ -1,4 +1,4 @@
-"""The package as users get it: an sdist that holds all it takes, built and installed from there, used outside the tree."""
+"""The package as users get it: an sdist that holds all it takes, installed from there, used outside the tree."""
 
 import os
 import subprocess
@@ -43,7 +43,11 @@ def test_sdist_holds_every_source(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
     sources = [path for top in ("csrc", "ohwait") for path in (ROOT / top).rglob("*")]
-    wanted = {path.relative_to(ROOT).as_posix() for path in sources if path.suffix in {".c", ".h", ".py", ".pyi", ".pyx", ".typed"}}
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources
+        if path.suffix in {".c", ".h", ".py", ".pyi", ".pyx", ".typed"}
+    }
     assert {"csrc/module.c", "csrc/refuse.c", "csrc/cpython/py311.h", "ohwait/py.typed"} <= wanted
     assert wanted | {"LICENSE", "README.md", "setup.py", "pyproject.toml"} <= held
 

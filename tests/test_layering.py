@@ -1,4 +1,4 @@
-"""The layers of the tree: includes and imports point downward only, and only csrc/cpython/ knows CPython's internals."""
+"""The layers of the tree: includes and imports point downward; only csrc/cpython/ knows CPython's internals."""
 
 import ast
 import re
