@@ -1,0 +1,63 @@
+"""Runs the modules of the collected tests two at a time, in the background, while the tests wait for them in turn."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from .compare import Comparison, compare, exceptions_here
+from .runs import Module, Run, run
+
+Compared = Callable[[Module], Comparison]
+Record = Callable[[str, object], None]
+
+
+class Pool:
+    """Two processes at a time: the baseline of each module, once in a session, and its rewritten run."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=2)
+        self._runs: dict[tuple[Module, bool], Future[Run]] = {}
+
+    def start(self, module: Module, rewritten: bool) -> Future[Run]:
+        key = (module, rewritten)
+        if key not in self._runs:
+            self._runs[key] = self._executor.submit(run, module, rewritten=rewritten)
+        return self._runs[key]
+
+    def compared(self, module: Module) -> Comparison:
+        baseline, rewritten = self.start(module, False), self.start(module, True)
+        return compare(module, baseline.result(), rewritten.result(), exceptions_here())
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def compared(request: pytest.FixtureRequest) -> Iterator[Compared]:
+    """Hold a module's rewritten run against its baseline."""
+    pool = Pool()
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # there every worker sees all items, but runs only some
+        for item in request.session.items:
+            module = getattr(item, "callspec", None) and item.callspec.params.get("module")
+            if isinstance(module, Module):
+                pool.start(module, False)
+                pool.start(module, True)
+    yield pool.compared
+    pool.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How much was compared, from what the tests recorded."""
+    lines = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "equivalence" and report.when == "call"
+    ]
+    if lines:
+        terminalreporter.section("await and ohwait compared")
+        for line in lines:
+            terminalreporter.line(line)
