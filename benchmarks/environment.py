@@ -151,10 +151,10 @@ def prepare(
 ) -> Environment:
     """The environment for `on` with `contenders` installed; what is there already is kept.
 
-    ohwait, of the sources in `tree`, is installed anew when those have changed.
+    ohwait, of the sources in `tree`, is installed anew when those have changed; each tree has an environment of its own.
     A contender that cannot be installed there (no build for that CPython, say) is left out and listed in `missing`.
     """
-    key = hashlib.sha256(f"{on.executable} {on.version} {on.compiler}".encode()).hexdigest()[:8]
+    key = hashlib.sha256(f"{on.executable} {on.version} {on.compiler} {tree}".encode()).hexdigest()[:8]
     environment = Environment(on, CACHE / "environments" / f"{on.id}-{key}")
     create(environment.path, on.executable)
     stamp_file = environment.path / "installed.json"

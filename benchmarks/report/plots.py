@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from benchmarks.cases import Case, cases
-from benchmarks.contenders import CONTENDERS, NATIVE
+from benchmarks.contenders import CONTENDERS, NATIVE, OHWAIT
 from benchmarks.results import Results, figure
 
 # Each has a contrast of at least 3:1 to white and to black (and to the dark grey of code hosts' pages).
@@ -61,7 +61,7 @@ def _panel(axes: Any, case: Case, results: Results) -> None:
                 axes.annotate(
                     figure(ratio.value),
                     (place, ratio.value),
-                    xytext=(0, 6),
+                    xytext=(0, -13 if each is OHWAIT else 6),
                     textcoords="offset points",
                     ha="center",
                     fontsize=8,
