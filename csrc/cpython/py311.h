@@ -1,0 +1,93 @@
+/* CPython 3.11.  Facts only; what each function must do is said in contract.h. */
+#ifndef OHWAIT_CPYTHON_PY3_H
+#define OHWAIT_CPYTHON_PY3_H
+
+#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030C0000
+#  error "py311.h describes CPython 3.11"
+#endif
+#include "internal/pycore_ceval.h"
+#include "internal/pycore_code.h"
+#include "internal/pycore_frame.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_pystate.h"
+#include "opcode.h"
+
+#define PY_CURRENT_FRAME(ts) ((ts)->cframe->current_frame)
+#define PY_RECURSION_LEFT(ts) ((ts)->recursion_remaining)
+#define PY_FUNCTION(frame) ((frame)->f_func)
+#define PY_GENERATOR_CODE(generator) ((generator)->gi_code)
+#define PY_INSTRUCTION(frame) ((frame)->prev_instr)
+#define PY_INSTRUCTION_IS_BEFORE_NEXT 1             /* prev_instr is the code unit before the next instruction */
+#define PY_RETURN_OFFSET(frame) 0                   /* callers save where they continue */
+#define PY_SET_RETURN_OFFSET(frame, units) ((void)(units))
+#define PY_SET_CODE(frame, new_code) ((frame)->f_code = (new_code))
+#define PY_DROP_FUNCTION_AND_CODE(frame) (Py_DECREF((frame)->f_func), Py_DECREF((frame)->f_code))
+#define PY_REQUEST_CODE_SLOT _PyEval_RequestCodeExtraIndex
+#define PY_GET_CODE_SLOT _PyCode_GetExtra
+#define PY_SET_CODE_SLOT _PyCode_SetExtra
+#define PY_ITERNEXT_CARRIES_RESULT 1                /* SEND replaces the receiver by the result */
+#define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
+
+#include "cpython/slots_plain.h"
+
+static inline PyCodeObject *py_code(const py_frame *frame) { return frame->f_code; }
+
+static inline size_t py_frame_size(const py_frame *frame)
+{
+    const PyCodeObject *code = frame->f_code;
+    return (size_t)code->co_nlocalsplus + (size_t)code->co_stacksize + FRAME_SPECIALS_SIZE;
+}
+
+static inline py_frame *py_caller(const py_frame *frame) { return frame->is_entry ? NULL : frame->previous; }
+
+static inline py_frame *py_caller_beyond_c(const py_frame *frame) { return frame->previous; }
+
+static inline PyGenObject *py_generator(py_frame *frame) { return _PyFrame_GetGenerator(frame); }
+
+static inline bool py_eval_replaced(PyThreadState *ts) { return ts->interp->eval_frame != NULL; }
+
+static inline const char *py_layout_mismatch(void) { return NULL; }     /* 3.11 does not describe its layout */
+
+/* 3.11 has no monitoring; sys.setprofile and sys.settrace see hidden functions (frames/events.c answers that). */
+static inline int py_silence(PyCodeObject *code) { (void)code; return 0; }
+
+static inline void py_prepare_landing(PyCodeObject *landing) { (void)landing; }
+
+static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code)
+{
+    (void)ts, (void)code;
+    return 0;
+}
+
+static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
+
+static inline bool py_is_instrumented(PyCodeObject *landing) { (void)landing; return false; }
+
+static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) { (void)ts, (void)host; }
+
+/* 3.11 runs a generator in an interpreter loop of its own, always. */
+static inline bool py_inline_for_loop(py_frame *frame) { (void)frame; return false; }
+
+#include "cpython/await.h"
+
+static const py_instruction py_hidden[] = {
+    {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},
+};
+
+static const py_instruction py_landing_code[] = {
+    /* 0 */ {LOAD_CONST, 0, PY_NONE, 0},
+    /* 1 */ {SEND, 0, PY_FORWARD, 5},
+    /* 2 */ {YIELD_VALUE, 0, PY_ARG, 0},
+    /* 3 */ {RESUME, 0, PY_ARG, 3},
+    /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 1},
+    /* 5 */ {UNARY_INVERT, 0, PY_ARG, 0},           /* the result of SEND, in the chain's place, is the chain */
+    /* 6 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 7 */ {SWAP, 0, PY_ARG, 2},
+    /* 8 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
+    /* 9 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 10 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 11 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
+};
+static const py_landing py_landings[] = {{py_landing_code, Py_ARRAY_LENGTH(py_landing_code), 2, 5, 10}};
+
+#endif

@@ -1,0 +1,130 @@
+/* CPython 3.13.  Facts only; what each function must do is said in contract.h. */
+#ifndef OHWAIT_CPYTHON_PY3_H
+#define OHWAIT_CPYTHON_PY3_H
+
+#if PY_VERSION_HEX < 0x030D0000 || PY_VERSION_HEX >= 0x030E0000
+#  error "py313.h describes CPython 3.13"
+#endif
+#include "internal/pycore_ceval.h"
+#include "internal/pycore_code.h"
+#include "internal/pycore_frame.h"
+#include "internal/pycore_genobject.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_opcode_utils.h"
+#include "internal/pycore_pystate.h"
+#include "opcode.h"
+
+#define PY_CURRENT_FRAME(ts) ((ts)->current_frame)
+#define PY_RECURSION_LEFT(ts) ((ts)->py_recursion_remaining)
+#define PY_FUNCTION(frame) ((frame)->f_funcobj)
+#define PY_INSTRUCTION(frame) ((frame)->instr_ptr)
+#define PY_INSTRUCTION_IS_BEFORE_NEXT 0             /* instr_ptr is the instruction itself */
+#define PY_RETURN_OFFSET(frame) ((frame)->return_offset)
+#define PY_SET_RETURN_OFFSET(frame, units) ((frame)->return_offset = (units))
+#define PY_SET_CODE(frame, new_code) ((frame)->f_executable = (PyObject *)(new_code))
+#define PY_DROP_FUNCTION_AND_CODE(frame) (Py_DECREF((frame)->f_funcobj), Py_DECREF((frame)->f_executable))
+#define PY_REQUEST_CODE_SLOT PyUnstable_Eval_RequestCodeExtraIndex
+#define PY_GET_CODE_SLOT PyUnstable_Code_GetExtra
+#define PY_SET_CODE_SLOT PyUnstable_Code_SetExtra
+#define PY_ITERNEXT_CARRIES_RESULT 0                /* SEND reads NULL without an exception as "returned None" */
+#define PY_RAISED_IS_A_TRIPLE 0
+
+#include "cpython/slots_plain.h"
+
+static inline PyCodeObject *py_code(const py_frame *frame) { return (PyCodeObject *)frame->f_executable; }
+
+static inline size_t py_frame_size(const py_frame *frame) { return (size_t)py_code(frame)->co_framesize; }
+
+static inline py_frame *py_caller(const py_frame *frame)
+{
+    py_frame *caller = frame->previous;
+    return caller == NULL || caller->owner == FRAME_OWNED_BY_CSTACK ? NULL : caller;
+}
+
+static inline py_frame *py_caller_beyond_c(const py_frame *frame)
+{
+    py_frame *caller = frame->previous;
+    while (caller != NULL && caller->owner == FRAME_OWNED_BY_CSTACK) {
+        caller = caller->previous;
+    }
+    return caller;
+}
+
+static inline PyGenObject *py_generator(py_frame *frame) { return _PyFrame_GetGenerator(frame); }
+
+static inline bool py_eval_replaced(PyThreadState *ts) { return ts->interp->eval_frame != NULL; }
+
+static inline const char *py_layout_mismatch(void)
+{
+    const struct _Py_DebugOffsets *here = &_PyRuntime.debug_offsets;
+    return here->interpreter_frame.previous != offsetof(py_frame, previous) ||
+                   here->interpreter_frame.executable != offsetof(py_frame, f_executable) ||
+                   here->interpreter_frame.instr_ptr != offsetof(py_frame, instr_ptr) ||
+                   here->interpreter_frame.localsplus != offsetof(py_frame, localsplus) ||
+                   here->interpreter_frame.owner != offsetof(py_frame, owner) ||
+                   here->thread_state.current_frame != offsetof(PyThreadState, current_frame)
+               ? "the layout of its frames or thread state"
+               : NULL;
+}
+
+static inline int py_silence(PyCodeObject *code)
+{
+    code->co_flags |= CO_NO_MONITORING_EVENTS;
+    return 0;
+}
+
+static inline void py_prepare_landing(PyCodeObject *landing) { (void)landing; }
+
+static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code)
+{
+    (void)ts, (void)code;
+    return 0;
+}
+
+static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing)
+{
+    landing->_co_instrumentation_version = ts->eval_breaker & ~(uintptr_t)_PY_EVAL_EVENTS_MASK;
+}
+
+static inline bool py_is_instrumented(PyCodeObject *landing) { return landing->_co_monitoring != NULL; }
+
+static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) { (void)ts, (void)host; }
+
+static inline bool py_inline_for_loop(py_frame *frame)
+{
+    _Py_CODEUNIT *at = frame->instr_ptr;
+    if (at->op.code != GET_ITER) {
+        return false;
+    }
+    for (at++; at->op.code == LOAD_FAST_AND_CLEAR || at->op.code == SWAP || at->op.code == BUILD_LIST ||
+               at->op.code == BUILD_SET || at->op.code == BUILD_MAP; at++) {
+    }
+    if (at->op.code == FOR_ITER) {
+        at->op.code = FOR_ITER_GEN;
+    }
+    return at->op.code == FOR_ITER_GEN;
+}
+
+static inline PyObject *py_awaitable_iterator(PyObject *awaitable) { return _PyCoro_GetAwaitableIter(awaitable); }
+
+static const py_instruction py_hidden[] = {
+    {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},
+};
+
+static const py_instruction py_landing_code[] = {
+    /* 0 */ {LOAD_CONST, 0, PY_NONE, 0},
+    /* 1 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 5},
+    /* 2 */ {YIELD_VALUE, 0, PY_ARG, 1},
+    /* 3 */ {RESUME, 0, PY_ARG, RESUME_AFTER_AWAIT},
+    /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 1},
+    /* 5 */ {POP_TOP, 0, PY_ARG, 0},
+    /* 6 */ {UNARY_INVERT, 0, PY_ARG, 0},
+    /* 7 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 8 */ {SWAP, 0, PY_ARG, 2},
+    /* 9 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 10 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 11 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 6},
+};
+static const py_landing py_landings[] = {{py_landing_code, Py_ARRAY_LENGTH(py_landing_code), 2, 5, 10}};
+
+#endif

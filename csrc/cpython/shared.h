@@ -1,0 +1,280 @@
+/* What all supported CPythons have in common, in terms of the facts that py3NN.h states.  Included by contract.h. */
+#ifndef OHWAIT_CPYTHON_SHARED_H
+#define OHWAIT_CPYTHON_SHARED_H
+
+_Static_assert(offsetof(py_frame, localsplus) == (size_t)FRAME_SPECIALS_SIZE * sizeof(py_word), "slots follow the specials");
+_Static_assert(offsetof(py_frame, localsplus) % sizeof(py_word) == 0, "frames are whole words");
+
+static inline PyThreadState *py_thread(void) { return PyThreadState_Get(); }
+
+static inline py_frame *py_current(PyThreadState *ts) { return PY_CURRENT_FRAME(ts); }
+
+static inline void py_set_current(PyThreadState *ts, py_frame *frame) { PY_CURRENT_FRAME(ts) = frame; }
+
+static inline void py_set_caller(py_frame *frame, py_frame *caller) { frame->previous = caller; }
+
+static inline bool py_on_data_stack(const py_frame *frame) { return frame->owner == FRAME_OWNED_BY_THREAD; }
+
+static inline bool py_generator_executing(PyGenObject *generator)
+{
+    return generator->gi_frame_state == FRAME_EXECUTING;
+}
+
+static inline bool py_is_new(PyObject *coroutine)
+{
+    return ((PyGenObject *)coroutine)->gi_frame_state == FRAME_CREATED;
+}
+
+static inline PyFrameObject *py_frame_object(PyThreadState *ts, py_frame *frame)
+{
+    if (frame->frame_obj == NULL) {
+        py_frame *current = py_current(ts);
+        py_set_current(ts, frame);
+        Py_XDECREF((PyObject *)PyThreadState_GetFrame(ts));     /* the frame keeps the other reference */
+        py_set_current(ts, current);
+    }
+    return frame->frame_obj;
+}
+
+/* ---- moving and dropping ---- */
+
+static inline size_t py_frame_used(const py_frame *frame)
+{
+    return FRAME_SPECIALS_SIZE + (size_t)py_slots_used(frame);
+}
+
+static inline void py_move(py_frame *to, py_frame *from)
+{
+    int slots = py_slots_used(from);
+    memcpy(to, from, (FRAME_SPECIALS_SIZE + (size_t)slots) * sizeof(py_word));
+    py_rebase_slots(to, slots);
+    if (to->frame_obj != NULL) {
+        to->frame_obj->f_frame = to;
+    }
+}
+
+static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg)
+{
+    Py_VISIT(frame->frame_obj);
+    Py_VISIT(frame->f_locals);
+    Py_VISIT(PY_FUNCTION(frame));
+    Py_VISIT(py_code(frame));
+    return py_visit_words((const py_word *)frame->localsplus, py_slots_used(frame), visit, arg);
+}
+
+/* Mirrors _PyFrame_Clear (Python/frame.c, 3.11 to 3.15), which is not exported: a frame object that somebody else
+ * holds takes the frame over. */
+static inline void py_drop_frame(py_frame *frame)
+{
+    PyFrameObject *object = frame->frame_obj;
+    frame->frame_obj = NULL;
+    frame->previous = NULL;
+    if (object != NULL && Py_REFCNT(object) > 1) {
+        py_frame *own = (py_frame *)object->_f_frame_data;
+        py_move(own, frame);
+        own->frame_obj = NULL;
+        own->owner = FRAME_OWNED_BY_FRAME_OBJECT;
+        object->f_frame = own;
+        if (!PyObject_GC_IsTracked((PyObject *)object)) {
+            PyObject_GC_Track(object);
+        }
+        Py_DECREF(object);
+        return;
+    }
+    Py_XDECREF(object);
+    py_drop_words((py_word *)frame->localsplus, py_slots_used(frame));
+    Py_XDECREF(frame->f_locals);
+    PY_DROP_FUNCTION_AND_CODE(frame);
+}
+
+/* ---- positions and the value stack ---- */
+
+static inline py_position py_get_position(const py_frame *frame)
+{
+    py_position position = {py_code(frame), (void *)PY_INSTRUCTION(frame), PY_RETURN_OFFSET(frame)};
+    return position;
+}
+
+static inline py_position py_exchange_position(py_frame *frame, py_position next)
+{
+    py_position old = py_get_position(frame);
+    PY_SET_CODE(frame, next.code);
+    PY_INSTRUCTION(frame) = next.instruction;
+    PY_SET_RETURN_OFFSET(frame, next.return_offset);
+    return old;
+}
+
+static inline void *py_instruction_at(PyCodeObject *code, int unit)
+{
+    return _PyCode_CODE(code) + unit - PY_INSTRUCTION_IS_BEFORE_NEXT;
+}
+
+static inline int py_call_site(const py_frame *frame)
+{
+    return (int)((_Py_CODEUNIT *)PY_INSTRUCTION(frame) - _PyCode_CODE(py_code(frame)));
+}
+
+static inline int py_stack_depth(const py_frame *frame)
+{
+    return py_slots_used(frame) - py_code(frame)->co_nlocalsplus;
+}
+
+static inline void py_take_stack(py_frame *frame, py_word *words, int count)
+{
+    int base = py_code(frame)->co_nlocalsplus;
+    for (int i = 0; i < count; i++) {
+        words[i] = py_own_word(frame->localsplus[base + i]);
+    }
+    py_set_slots_used(frame, base);
+}
+
+static inline void py_put_stack(py_frame *frame, const py_word *words, int count)
+{
+    int base = py_code(frame)->co_nlocalsplus;
+    memcpy(&frame->localsplus[base], words, (size_t)count * sizeof(py_word));
+    py_set_slots_used(frame, base + count);
+}
+
+/* ---- thread state ---- */
+
+static inline _PyErr_StackItem *py_exception_state(PyThreadState *ts) { return ts->exc_info; }
+
+static inline void py_set_exception_state(PyThreadState *ts, _PyErr_StackItem *item) { ts->exc_info = item; }
+
+static inline _PyErr_StackItem *py_generator_exception_state(PyGenObject *generator)
+{
+    return &generator->gi_exc_state;
+}
+
+static inline void py_add_recursion(PyThreadState *ts, int calls) { PY_RECURSION_LEFT(ts) += calls; }
+
+static inline int py_recursion_left(PyThreadState *ts) { return PY_RECURSION_LEFT(ts); }
+
+#if PY_RAISED_IS_A_TRIPLE
+static inline PyObject *py_take_raised(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type == NULL) {
+        return NULL;
+    }
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) {
+        (void)PyException_SetTraceback(value, traceback);
+    }
+    Py_DECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+}
+
+static inline void py_raise(PyObject *exception)
+{
+    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+}
+#else
+static inline PyObject *py_take_raised(void) { return PyErr_GetRaisedException(); }
+
+static inline void py_raise(PyObject *exception) { PyErr_SetRaisedException(exception); }
+#endif
+
+/* ---- the data stack (Python/pystate.c: push_chunk, _PyThreadState_PopFrame) ---- */
+
+enum { PY_CHUNK_BYTES = 16 * 1024, PY_CHUNK_SLACK_WORDS = 1000 };      /* as CPython's own constants */
+
+static inline bool py_chunk_contains(const _PyStackChunk *chunk, const void *address)
+{
+    return (const char *)address >= (const char *)chunk->data &&
+           (const char *)address < (const char *)chunk + chunk->size;
+}
+
+static inline void py_leave_chunk(PyThreadState *ts)
+{
+    PyObjectArenaAllocator arena;
+    _PyStackChunk *chunk = ts->datastack_chunk, *previous = chunk->previous;
+    assert(previous != NULL);
+    ts->datastack_chunk = previous;
+    ts->datastack_top = &previous->data[previous->top];
+    ts->datastack_limit = (PyObject **)((char *)previous + previous->size);
+    PyObject_GetArenaAllocator(&arena);
+    arena.free(arena.ctx, chunk, chunk->size);
+}
+
+static inline void py_data_stack_pop(PyThreadState *ts, py_frame *frame)
+{
+    while (!py_chunk_contains(ts->datastack_chunk, frame)) {
+        py_leave_chunk(ts);
+    }
+    if ((PyObject **)frame == &ts->datastack_chunk->data[0]) {
+        py_leave_chunk(ts);     /* an empty chunk never stays on top */
+    }
+    else {
+        assert(ts->datastack_top >= (PyObject **)frame);
+        ts->datastack_top = (PyObject **)frame;
+    }
+}
+
+static inline bool py_enter_chunk(PyThreadState *ts, size_t words)
+{
+    PyObjectArenaAllocator arena;
+    size_t bytes = PY_CHUNK_BYTES;
+    while (bytes < (words + PY_CHUNK_SLACK_WORDS) * sizeof(py_word)) {
+        bytes *= 2;
+    }
+    PyObject_GetArenaAllocator(&arena);
+    _PyStackChunk *chunk = arena.alloc(arena.ctx, bytes);
+    if (chunk == NULL) {
+        return false;
+    }
+    chunk->previous = ts->datastack_chunk;
+    chunk->size = bytes;
+    chunk->top = 0;
+    if (ts->datastack_chunk != NULL) {
+        ts->datastack_chunk->top = (size_t)(ts->datastack_top - &ts->datastack_chunk->data[0]);
+    }
+    ts->datastack_chunk = chunk;
+    ts->datastack_limit = (PyObject **)((char *)chunk + bytes);
+    ts->datastack_top = &chunk->data[chunk->previous == NULL];      /* the first chunk of a thread stays for ever */
+    return true;
+}
+
+static inline py_frame *py_data_stack_push(PyThreadState *ts, size_t words, size_t reserve)
+{
+    if ((ts->datastack_top == NULL || (size_t)(ts->datastack_limit - ts->datastack_top) <= words + reserve) &&
+        !py_enter_chunk(ts, words + reserve)) {
+        return NULL;
+    }
+    py_frame *room = (py_frame *)ts->datastack_top;
+    ts->datastack_top += words;
+    return room;
+}
+
+static inline void py_data_stack_height(PyThreadState *ts, Py_ssize_t *chunks, Py_ssize_t *words)
+{
+    *chunks = *words = 0;
+    for (_PyStackChunk *chunk = ts->datastack_chunk; chunk != NULL; chunk = chunk->previous) {
+        *chunks += 1;
+        *words += chunk == ts->datastack_chunk ? ts->datastack_top - &chunk->data[0] : (Py_ssize_t)chunk->top;
+    }
+}
+
+static inline bool py_on_top_of_data_stack(PyThreadState *ts, const py_frame *frame)
+{
+    return ts->datastack_top == (PyObject **)frame + py_frame_size(frame);
+}
+
+/* ---- code objects ---- */
+
+static inline Py_ssize_t py_request_code_slot(freefunc destroy) { return PY_REQUEST_CODE_SLOT(destroy); }
+
+static inline void *py_get_code_slot(PyCodeObject *code, Py_ssize_t slot)
+{
+    void *value = NULL;
+    return PY_GET_CODE_SLOT((PyObject *)code, slot, &value) < 0 ? NULL : value;
+}
+
+static inline int py_set_code_slot(PyCodeObject *code, Py_ssize_t slot, void *value)
+{
+    return PY_SET_CODE_SLOT((PyObject *)code, slot, value);
+}
+
+#endif

@@ -1,0 +1,56 @@
+/* CPython 3.14 and later: a slot of a frame is a tagged reference.  Tag bits tell a reference that is borrowed from a
+ * local variable nearby (it is not counted) or a small integer; py_word holds the bits as they are. */
+#ifndef OHWAIT_CPYTHON_SLOTS_H
+#define OHWAIT_CPYTHON_SLOTS_H
+
+_Static_assert(sizeof(_PyStackRef) == sizeof(py_word), "a slot is one word (Py_STACKREF_DEBUG is not supported)");
+
+static inline int py_slots_used(const py_frame *frame) { return (int)(frame->stackpointer - frame->localsplus); }
+
+static inline void py_set_slots_used(py_frame *frame, int count) { frame->stackpointer = frame->localsplus + count; }
+
+/* A moved frame's stack pointer still points into the old place. */
+static inline void py_rebase_slots(py_frame *frame, int count)
+{
+    py_set_slots_used(frame, count);
+    frame->visited = 0;     /* the collector's note about one walk of the stack, not part of the frame's state */
+}
+
+static inline void py_make_self_contained(py_frame *frame)
+{
+    frame->f_executable = PyStackRef_MakeHeapSafe(frame->f_executable);
+    frame->f_funcobj = PyStackRef_MakeHeapSafe(frame->f_funcobj);
+    for (_PyStackRef *slot = frame->localsplus; slot < frame->stackpointer; slot++) {
+        *slot = PyStackRef_MakeHeapSafe(*slot);
+    }
+}
+
+static inline PyObject *py_take_argument(py_frame *frame)
+{
+    _PyStackRef argument = frame->localsplus[0];
+    frame->localsplus[0] = PyStackRef_NULL;
+    return PyStackRef_IsNull(argument) ? NULL : PyStackRef_AsPyObjectSteal(argument);
+}
+
+static inline py_word py_own_word(_PyStackRef slot) { return (py_word)PyStackRef_MakeHeapSafe(slot).bits; }
+
+static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
+{
+    for (int i = 0; i < count; i++) {
+        _PyStackRef slot = {.bits = words[i]};
+        if (!PyStackRef_IsNullOrInt(slot)) {
+            Py_VISIT(PyStackRef_AsPyObjectBorrow(slot));
+        }
+    }
+    return 0;
+}
+
+static inline void py_drop_words(py_word *words, int count)
+{
+    for (int i = count; i-- > 0;) {
+        _PyStackRef slot = {.bits = words[i]};
+        PyStackRef_XCLOSE(slot);
+    }
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* `ohwait(awaitable)`: check, start, and lift if it has yielded. */
+#include "door.h"
+
+static PyObject *refusal, *guard;       /* Owned */
+
+void ohw_door_set_refusal(PyObject *callable) { Py_XSETREF(refusal, callable); }
+
+void ohw_door_set_guard(PyObject *callable) { Py_XSETREF(guard, callable); }
+
+const char *ohw_obstacle_name(ohw_obstacle obstacle)
+{
+    return obstacle == OHW_C_FUNCTION ? "c-function" : "no-coroutine";
+}
+
+/* Raise the error that explains why no suspension is possible. */
+static void refuse(PyThreadState *ts, const ohw_walk *walk)
+{
+    PyObject *frame = Py_None;
+    if (walk->c_caller != NULL) {
+        PyFrameObject *object = py_frame_object(ts, walk->c_caller);
+        frame = object == NULL ? Py_None : (PyObject *)object;
+    }
+    const char *kind = ohw_obstacle_name(walk->obstacle);
+    if (refusal == NULL) {
+        PyErr_Format(PyExc_RuntimeError, "ohwait() cannot suspend here: %s", kind);
+        return;
+    }
+    PyObject *error = PyObject_CallFunction(refusal, "sO", kind, frame);
+    if (error != NULL && !PyExceptionInstance_Check(error)) {
+        PyErr_Format(PyExc_TypeError, "ohwait: refusal() returned %R, which is no exception", error);
+        Py_CLEAR(error);
+    }
+    if (error != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+    }
+}
+
+/* Call close(), where there is one, keeping the exception that is set. */
+static void close_quietly(PyObject *object)
+{
+    PyObject *error = py_take_raised();
+    PyObject *result = PyObject_CallMethod(object, "close", NULL);
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+    }
+    else if (result == NULL) {
+        PyErr_WriteUnraisable(object);
+    }
+    Py_XDECREF(result);
+    py_raise(error);
+}
+
+/* An awaitable that was refused will be awaited by nobody: it must not complain of that. */
+static void discard(PyObject *awaitable)
+{
+    bool started = PyCoro_CheckExact(awaitable) && !py_is_new(awaitable);
+    if (!started && (PyCoro_CheckExact(awaitable) || (PyObject_HasAttrString(awaitable, "send") &&
+                                                      PyObject_HasAttrString(awaitable, "throw")))) {
+        close_quietly(awaitable);
+    }
+}
+
+static bool is_awaitable(PyObject *object)
+{
+    PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
+    return PyCoro_CheckExact(object) || PyGen_CheckExact(object) || (methods != NULL && methods->am_await != NULL);
+}
+
+/* 0: nothing forbids to start it.  -1: an exception is set, and the awaitable closed. */
+static int may_start(PyThreadState *ts, PyObject *awaitable, const ohw_walk *walk)
+{
+    if (walk->obstacle == OHW_CLEAR) {
+        PyObject *allowed = guard == NULL ? Py_NewRef(Py_None) : PyObject_CallNoArgs(guard);
+        if (allowed != NULL) {
+            Py_DECREF(allowed);
+            return 0;
+        }
+    }
+    else {
+        refuse(ts, walk);
+    }
+    discard(awaitable);
+    return -1;
+}
+
+/* As GET_AWAITABLE: the iterator to drive.  The awaitable itself is stolen. */
+static PyObject *iterator_of(PyObject *awaitable)
+{
+    PyObject *iterator = PyCoro_CheckExact(awaitable) ? Py_NewRef(awaitable) : py_awaitable_iterator(awaitable);
+    Py_DECREF(awaitable);
+    if (iterator != NULL && PyCoro_CheckExact(iterator) && !py_is_new(iterator)) {
+        PyObject *awaited = PyObject_GetAttrString(iterator, "cr_await");
+        if (awaited != Py_None) {
+            if (awaited != NULL) {
+                PyErr_SetString(PyExc_RuntimeError, "coroutine is being awaited already");
+            }
+            Py_CLEAR(iterator);
+        }
+        Py_XDECREF(awaited);
+    }
+    return iterator;
+}
+
+/* It has yielded: suspend.  Both references are stolen.  New reference to the Chain, or NULL and nothing changed. */
+static PyObject *suspend(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyObject *source, PyObject *yielded)
+{
+    ohw_chain *chain = ohw_chain_new(source, yielded, ohw_words_to_lift(walk));
+    PyCodeObject *landing = chain == NULL ? NULL : ohw_landing_for(walk->host);
+    if (landing == NULL) {
+        close_quietly(source);
+        if (chain != NULL) {
+            PyObject_GC_Track(chain);
+            Py_DECREF(chain);
+        }
+        else {
+            Py_DECREF(source);
+            Py_DECREF(yielded);
+        }
+        return NULL;
+    }
+    ohw_lift(ts, door, walk, landing, &chain->lifted);
+    PyObject_GC_Track(chain);
+    return (PyObject *)chain;
+}
+
+static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitable)
+{
+    ohw_walk walk;
+    ohw_walk_to_host(py_caller(door), door, &walk);
+    if (walk.top != NULL) {
+        py_set_current(ts, walk.top);       /* nobody sees the door while Python code runs below */
+    }
+    if (!is_awaitable(awaitable)) {
+        PyObject *none = py_awaitable_iterator(awaitable);
+        Py_XDECREF(none);
+        Py_DECREF(awaitable);
+        return NULL;
+    }
+    if (may_start(ts, awaitable, &walk) < 0) {
+        Py_DECREF(awaitable);
+        return NULL;
+    }
+    PyObject *source = iterator_of(awaitable), *result = NULL;
+    if (source == NULL) {
+        return NULL;
+    }
+    if (PyIter_Send(source, Py_None, &result) == PYGEN_NEXT) {
+        return suspend(ts, door, &walk, source, result);
+    }
+    Py_DECREF(source);
+    return result;
+}
+
+PyObject *ohw_door_open(PyThreadState *ts, py_frame *door)
+{
+    PyObject *awaitable = py_take_argument(door);
+    if (awaitable == NULL) {
+        PyErr_SetString(PyExc_TypeError, "ohwait() missing 1 required positional argument: 'awaitable'");
+        return NULL;
+    }
+    PyObject *result = await_from(ts, door, awaitable);
+    py_set_current(ts, door);
+    return result;
+}

@@ -1,0 +1,87 @@
+/* The frame path: find the host, take the plain frames above it off the thread, put them back.
+ *
+ * Words (NOTES.md has the picture): the door is the frame of `ohwait` itself; the chain is the plain frames between it
+ * and the host, the nearest coroutine below; a landing is where the host waits while its chain is away.
+ */
+#ifndef OHWAIT_FRAMES_H
+#define OHWAIT_FRAMES_H
+
+#include "cpython/contract.h"
+
+/* ---- walk.c: read only ---- */
+
+typedef enum { OHW_CLEAR, OHW_NO_COROUTINE, OHW_C_FUNCTION } ohw_obstacle;
+
+typedef struct {
+    py_frame *top;          /* called the door; the host itself if there is no plain frame */
+    py_frame *bottom;       /* called by the host; NULL if there is no plain frame */
+    py_frame *room;         /* lowest frame of the chain on the data stack; NULL if there is none */
+    py_frame *host;
+    int frames;             /* between door and host, generators' included */
+    size_t used;            /* words alive of those on the data stack */
+    ohw_obstacle obstacle;
+    py_frame *c_caller;     /* OHW_C_FUNCTION: the Python frame that called the C function */
+} ohw_walk;
+
+/* From `caller` to the host, or why there is no way.  `called` is the frame that it called (where `caller` is NULL, C
+ * code did); NULL if the walk starts at a frame that is running now. */
+void ohw_walk_to_host(py_frame *caller, py_frame *called, ohw_walk *walk);
+
+/* ---- landing.c ---- */
+
+int ohw_landing_init(void);
+/* A code object at whose start a host may wait when it stands at its current call; borrowed from the host's code.
+ * NULL with an exception.  May run the garbage collector. */
+PyCodeObject *ohw_landing_for(py_frame *host);
+void ohw_set_resume_function(PyObject *function);       /* stolen */
+/* A function with the name and the one parameter of `model` whose code is: ~hook, with the argument in local 0.  It is
+ * invisible to tracebacks, tracing and the eval breaker.  Its version is 0, which calls are never specialised for: so
+ * the JIT compiles no trace across its return, which may lead elsewhere than the call came from (I9).
+ * New reference, or NULL with an exception. */
+PyObject *ohw_hidden_function(PyObject *model, PyObject *hook);
+
+/* ---- lift.c ---- */
+
+typedef struct {
+    py_position home;       /* Owned code: where the host goes on; while attached: its place at the landing */
+    py_frame *host;         /* Borrowed: valid while the host waits at its landing */
+    py_frame *top;          /* Owned: innermost lifted frame, linked by `previous` down to NULL; NULL if none */
+    py_frame *bottom;       /* outermost lifted frame; NULL if none */
+    _PyErr_StackItem *exception_state;      /* Borrowed: that of the innermost generator, or the host's */
+    py_frame *room;         /* place on the data stack that has not been given back yet; NULL otherwise */
+    py_frame *reserved;     /* place on the data stack, taken before `_resume` is called; NULL otherwise */
+    size_t size;            /* words of it */
+    int frames;             /* recursion units given back */
+    int parked;             /* entries of the host's value stack, at the start of words */
+    bool away;              /* between lift and splice */
+    py_word *words;         /* Owned by the Chain: parked entries, then frames from the bottom up */
+} ohw_lifted;
+
+size_t ohw_words_to_lift(const ohw_walk *walk);
+/* Commit point: cannot fail, runs no Python code.  `landing` borrowed.  The door returns into the host's landing. */
+void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyCodeObject *landing, ohw_lifted *lifted);
+/* First thing at the landing: the data stack ends below the lifted frames. */
+void ohw_give_back_room(PyThreadState *ts, ohw_lifted *lifted);
+int ohw_visit_lifted(ohw_lifted *lifted, visitproc visit, void *arg);
+/* The frames will never run again: drop them, innermost first.  May run Python code. */
+void ohw_drop_lifted(ohw_lifted *lifted);
+
+/* Lifted frames take part in a call (they are found by f_back and sys.exc_info()) while their awaitable is driven. */
+typedef struct {
+    py_frame *current;
+    _PyErr_StackItem *exception_state;
+    bool host_runs;         /* the host called: it stands at its own call meanwhile, not at the landing */
+} ohw_attachment;
+ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted);
+void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment attachment);
+
+/* ---- splice.c ---- */
+
+/* Everything that the splice needs and that can fail: room for the frames and for _resume's frame above them, calls to
+ * spare, tools let in.  -1 with MemoryError. */
+int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted);
+/* `resume` is the frame of the hidden function that the landing called.  Cannot fail, runs no Python code: afterwards
+ * the host stands at its call again and `resume` returns into the innermost frame. */
+void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted);
+
+#endif

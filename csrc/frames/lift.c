@@ -1,0 +1,141 @@
+/* Take the chain's frames off the thread and own them until they are spliced or dropped. */
+#include "check.h"
+#include "frames/frames.h"
+
+size_t ohw_words_to_lift(const ohw_walk *walk)
+{
+    return walk->used + (size_t)py_stack_depth(walk->host);
+}
+
+/* Copy the frames, innermost first, to the end of `words`; generators' frames stay where they are. */
+static void move_frames(const ohw_walk *walk, ohw_lifted *lifted)
+{
+    py_word *end = lifted->words + lifted->parked + walk->used;
+    py_frame *above = NULL;
+    for (py_frame *frame = walk->top, *next; frame != walk->host; frame = next) {
+        py_frame *kept = frame;
+        next = py_caller(frame);
+        if (py_on_data_stack(frame)) {
+            lifted->size += py_frame_size(frame);
+            end -= py_frame_used(frame);
+            kept = (py_frame *)end;
+            py_move(kept, frame);
+            py_make_self_contained(kept);
+        }
+        if (above == NULL) {
+            lifted->top = kept;
+        }
+        else {
+            py_set_caller(above, kept);
+        }
+        above = kept;
+    }
+    lifted->bottom = above;
+    if (above != NULL) {
+        py_set_caller(above, NULL);
+    }
+}
+
+void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyCodeObject *landing, ohw_lifted *lifted)
+{
+    py_frame *host = walk->host;
+    ohw_check_before_lift(ts, door, walk);
+    lifted->host = host;
+    lifted->top = lifted->bottom = lifted->reserved = NULL;
+    lifted->room = walk->room;
+    lifted->size = 0;
+    lifted->frames = walk->frames;
+    lifted->exception_state = py_exception_state(ts);
+    lifted->parked = py_stack_depth(host);
+    py_take_stack(host, lifted->words, lifted->parked);
+    move_frames(walk, lifted);
+    py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
+    py_add_recursion(ts, lifted->frames);
+    py_forget_sampled_frames(ts, host);
+    py_mark_uninstrumented(ts, landing);
+    py_position at_landing = {(PyCodeObject *)Py_NewRef(landing), py_instruction_at(landing, 0), 0};
+    lifted->home = py_exchange_position(host, at_landing);
+    py_set_caller(door, host);
+    lifted->away = true;
+    ohw_count.lifted++;
+    ohw_check_lifted(lifted);
+}
+
+void ohw_give_back_room(PyThreadState *ts, ohw_lifted *lifted)
+{
+    if (lifted->room != NULL) {
+        py_data_stack_pop(ts, lifted->room);
+        lifted->room = NULL;
+    }
+}
+
+ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted)
+{
+    ohw_attachment before = {py_current(ts), py_exception_state(ts), false};
+    if (!lifted->away) {
+        return before;
+    }
+    if (before.current == lifted->host) {
+        before.host_runs = true;
+        lifted->home = py_exchange_position(lifted->host, lifted->home);
+    }
+    if (lifted->bottom != NULL) {
+        py_set_caller(lifted->bottom, before.current);
+        py_set_current(ts, lifted->top);
+    }
+    if (before.exception_state == py_generator_exception_state(py_generator(lifted->host))) {
+        py_set_exception_state(ts, lifted->exception_state);
+    }
+    return before;
+}
+
+void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
+{
+    if (lifted->away && lifted->bottom != NULL) {
+        py_set_caller(lifted->bottom, NULL);
+    }
+    py_set_current(ts, before.current);
+    py_set_exception_state(ts, before.exception_state);
+    if (before.host_runs) {
+        lifted->home = py_exchange_position(lifted->host, lifted->home);
+    }
+}
+
+int ohw_visit_lifted(ohw_lifted *lifted, visitproc visit, void *arg)
+{
+    if (!lifted->away) {
+        return 0;
+    }
+    Py_VISIT(lifted->home.code);
+    for (py_frame *frame = lifted->top; frame != NULL; frame = py_caller_beyond_c(frame)) {
+        if (py_on_data_stack(frame)) {
+            int stop = py_visit_frame(frame, visit, arg);
+            if (stop != 0) {
+                return stop;
+            }
+        }
+        if (frame == lifted->bottom) {
+            break;
+        }
+    }
+    return py_visit_words(lifted->words, lifted->parked, visit, arg);
+}
+
+void ohw_drop_lifted(ohw_lifted *lifted)
+{
+    if (!lifted->away) {
+        return;
+    }
+    lifted->away = false;
+    ohw_count.cleared++;
+    for (py_frame *frame = lifted->top, *next; frame != NULL; frame = next) {
+        next = frame == lifted->bottom ? NULL : py_caller_beyond_c(frame);
+        if (py_on_data_stack(frame)) {
+            py_drop_frame(frame);
+        }
+    }
+    lifted->top = lifted->bottom = NULL;
+    py_drop_words(lifted->words, lifted->parked);
+    lifted->parked = 0;
+    Py_CLEAR(lifted->home.code);
+}

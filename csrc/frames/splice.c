@@ -1,0 +1,62 @@
+/* Put the chain's frames back on the thread, between the host and _resume. */
+#include "check.h"
+#include "frames/frames.h"
+
+/* What the landing needs until the frames are back: _resume's own frame, and the call of it. */
+enum { RESUME_FRAME_WORDS = FRAME_SPECIALS_SIZE + 16, SPARE_CALLS = 2 };
+
+int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
+{
+    assert(lifted->away && lifted->reserved == NULL);
+    if (py_refresh_instrumentation(ts, lifted->home.code) < 0) {
+        return -1;
+    }
+    for (py_frame *frame = lifted->top; frame != NULL; frame = py_caller_beyond_c(frame)) {
+        if (py_refresh_instrumentation(ts, py_code(frame)) < 0) {
+            return -1;
+        }
+    }
+    lifted->reserved = py_data_stack_push(ts, lifted->size, RESUME_FRAME_WORDS);
+    if (lifted->reserved == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    py_add_recursion(ts, SPARE_CALLS);
+    return 0;
+}
+
+static void move_frames_back(py_frame *resume, ohw_lifted *lifted)
+{
+    py_word *end = (py_word *)lifted->reserved + lifted->size;
+    py_frame *above = resume;
+    for (py_frame *frame = lifted->top, *next; frame != NULL; frame = next) {
+        py_frame *live = frame;
+        next = py_caller_beyond_c(frame);
+        if (py_on_data_stack(frame)) {
+            end -= py_frame_size(frame);
+            live = (py_frame *)end;
+            py_move(live, frame);
+        }
+        py_set_caller(above, live);
+        above = live;
+    }
+    assert(end == (py_word *)lifted->reserved);
+    py_set_caller(above, lifted->host);
+}
+
+void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted)
+{
+    ohw_check_before_splice(ts, resume, lifted);
+    py_position at_landing = py_exchange_position(lifted->host, lifted->home);
+    py_put_stack(lifted->host, lifted->words, lifted->parked);
+    move_frames_back(resume, lifted);
+    py_set_exception_state(ts, lifted->exception_state);
+    py_add_recursion(ts, -lifted->frames - SPARE_CALLS);
+    lifted->home.code = NULL;
+    lifted->top = lifted->bottom = lifted->reserved = NULL;
+    lifted->parked = 0;
+    lifted->away = false;
+    ohw_count.spliced++;
+    ohw_check_spliced(ts, resume, lifted);
+    Py_DECREF(at_landing.code);     /* never the last reference: the host's code keeps its landings */
+}

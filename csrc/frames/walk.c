@@ -1,0 +1,40 @@
+/* From a call down to the host, reading only. */
+#include "frames/frames.h"
+
+static inline bool is_host(py_frame *frame)
+{
+    return !py_on_data_stack(frame) &&
+           py_code(frame)->co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE);
+}
+
+/* A C function stands above `frame`: it matters only if there is a coroutine below it. */
+static ohw_obstacle obstacle_at(py_frame *frame, py_frame **c_caller)
+{
+    *c_caller = py_caller_beyond_c(frame);
+    for (frame = *c_caller; frame != NULL; frame = py_caller_beyond_c(frame)) {
+        if (is_host(frame)) {
+            return OHW_C_FUNCTION;
+        }
+    }
+    *c_caller = NULL;
+    return OHW_NO_COROUTINE;
+}
+
+void ohw_walk_to_host(py_frame *caller, py_frame *called, ohw_walk *walk)
+{
+    py_frame *frame = caller;
+    memset(walk, 0, sizeof(*walk));
+    walk->top = caller;
+    for (; frame != NULL && !is_host(frame); called = frame, frame = py_caller(frame)) {
+        walk->bottom = frame;
+        walk->frames++;
+        if (py_on_data_stack(frame)) {
+            walk->room = frame;
+            walk->used += py_frame_used(frame);
+        }
+    }
+    walk->host = frame;
+    if (frame == NULL) {
+        walk->obstacle = obstacle_at(called, &walk->c_caller);
+    }
+}
