@@ -18,7 +18,9 @@ PYTHON_FILES = sorted(PACKAGE.rglob("*.py"))
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-VERSIONS = re.compile(r"\b(Py_BUILD_CORE\w*|PY_VERSION_HEX|PY_(?:MAJOR|MINOR|MICRO)_VERSION|Py_GIL_DISABLED)\b")
+VERSIONS = re.compile(
+    r"(\bPy_BUILD_CORE\w*|\bPY_VERSION_HEX|\bPy_GIL_DISABLED|#\s*(?:el)?if\b[^\n]*\bPY_(?:MAJOR|MINOR)_VERSION)\b"
+)
 FIELDS = re.compile(
     r"(?:->|\.)\s*(datastack_\w+|c?frame|current_frame|exc_info|exc_state|gi_\w+|cr_\w+|ag_\w+|prev_instr|instr_ptr"
     r"|stacktop|stackpointer|localsplus|f_executable|f_code|f_funcobj|f_frame|frame_obj|is_entry|yield_offset"
