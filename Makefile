@@ -46,7 +46,7 @@ $(bin)/python:
 	  { echo "ohwait needs CPython 3.11 or newer: make PYTHON=python3.12 ... names another one" >&2; exit 1; }
 	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || \
 	  { echo "$(PYTHON) has no C headers (Python.h): install python3-dev, or what your system calls it" >&2; exit 1; }
-	@command -v $(firstword $(CC)) gcc clang >/dev/null || \
+	@{ command -v $(firstword $(CC)) || command -v gcc || command -v clang; } >/dev/null || \
 	  { echo "no C compiler: install gcc or clang" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "$(PYTHON) cannot make virtual environments: install python3-venv, or what your system calls it" >&2; exit 1; }
