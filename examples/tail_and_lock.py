@@ -40,7 +40,7 @@ def read_with_for(lines: list[str]) -> list[str]:
 def read_by_hand(lines: list[str]) -> list[str]:
     """The same where the `for` statement cannot suspend (CPython 3.11)."""
     iteration = ohwait.iterate(tail(lines))
-    result = []
+    result: list[str] = []
     while True:
         try:
             line = iteration.__next__()

@@ -32,12 +32,16 @@ PARTS = (
 )
 
 
+LABEL = 20
+"""Columns left of the time axis."""
+
+
 class Step(NamedTuple):
     """A moment at which a chain ran: started, or resumed after a wait."""
 
     part: Part
     at: float
-    """Seconds since the start."""
+    """Seconds since the first step."""
 
 
 class Recording:
@@ -45,10 +49,13 @@ class Recording:
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
-        self._start = perf_counter()
+        self._start: float | None = None
 
     def step(self, part: Part) -> None:
-        self.steps.append(Step(part, perf_counter() - self._start))
+        now = perf_counter()
+        if self._start is None:
+            self._start = now
+        self.steps.append(Step(part, now - self._start))
 
     @property
     def seconds(self) -> float:
@@ -103,6 +110,7 @@ def _demonstrate(loop: Loop, terminal: Terminal) -> bool:
     terminal.line(f"\n{terminal.paint(loop.name, 'bold')} {terminal.paint(loop.version or '', 'dim')}")
     for part in PARTS:
         terminal.line(_row(part, recording, terminal))
+    terminal.line(_scale(recording, terminal))
     terminal.line(_order(recording, terminal))
     side_by_side = recording.seconds < waited and recording.switches >= len(PARTS)
     sign, color = ("yes", "green") if side_by_side else ("no", "red")
@@ -114,8 +122,8 @@ def _demonstrate(loop: Loop, terminal: Terminal) -> bool:
 
 def _row(part: Part, recording: Recording, terminal: Terminal) -> str:
     """A chain as a line over time: a dot where it ran, a line where it waited."""
-    label = f"  {part.name:<7}{part.depth:>3} deep  "
-    columns = max(terminal.width - len(label) - 1, 20)
+    label = f"  {part.name:<7}{part.depth:>3} deep".ljust(LABEL)
+    columns = _columns(terminal)
     times = [step.at for step in recording.steps if step.part is part]
     places = [round(at / recording.seconds * (columns - 1)) for at in times]
     drawing = [" "] * columns
@@ -123,6 +131,16 @@ def _row(part: Part, recording: Recording, terminal: Terminal) -> str:
     for place in places:
         drawing[place] = terminal.signs["dot"]
     return label + terminal.paint("".join(drawing).rstrip(), part.color)
+
+
+def _columns(terminal: Terminal) -> int:
+    """Places on the time axis."""
+    return max(terminal.width - LABEL - 1, 20)
+
+
+def _scale(recording: Recording, terminal: Terminal) -> str:
+    end = f"{recording.seconds * 1000:.0f} ms"
+    return " " * LABEL + terminal.paint("0" + end.rjust(_columns(terminal) - 1), "dim")
 
 
 def _order(recording: Recording, terminal: Terminal) -> str:

@@ -23,7 +23,7 @@ def examine(loops: Sequence[Loop], terminal: Terminal) -> bool:
     _list(_facts(), terminal)
     terminal.line(terminal.paint("\nEvent loops", "bold"))
     _list([(loop.name, _state(loop)) for loop in loops], terminal)
-    terminal.line(terminal.paint("\nStatements that run a plain function in between", "bold"))
+    terminal.line(terminal.paint("\nStatements that call plain functions which wait", "bold"))
     _list(_statements(), terminal)
     terminal.line(terminal.paint("\nSelf-test", "bold"))
     passed = [_report(name, check, terminal) for name, check in _selftest.CHECKS]
@@ -36,8 +36,9 @@ def examine(loops: Sequence[Loop], terminal: Terminal) -> bool:
 
 
 def _list(facts: Sequence[tuple[str, str]], terminal: Terminal) -> None:
+    width = max(len(name) for name, _ in facts)
     for name, value in facts:
-        terminal.line(f"  {name:<14}{value}")
+        terminal.line(f"  {name:<{width}}  {value}")
 
 
 def _facts() -> list[tuple[str, str]]:
@@ -59,14 +60,14 @@ def _state(loop: Loop) -> str:
 
 def _statements() -> list[tuple[str, str]]:
     def able(can: bool) -> str:
-        return "can suspend" if can else "cannot suspend: this CPython goes through C there"
+        return "suspends" if can else "is refused: this CPython goes through C there"
 
     entering, leaving, raising = _selftest.with_can_suspend()
     return [
-        ("for", able(_selftest.for_can_suspend())),
-        ("with, entering", f"  {able(entering)}"),
-        ("with, leaving", f"  {able(leaving)}"),
-        ("with, raising", f"  {able(raising)}"),
+        ("for, over ohwait.iterate()", able(_selftest.for_can_suspend())),
+        ("with, entering", able(entering)),
+        ("with, leaving", able(leaving)),
+        ("with, leaving on an error", able(raising)),
     ]
 
 

@@ -52,8 +52,9 @@ def test_demo_under_each_loop(loop: Loop) -> None:
     assert f"\n{loop.name} {loop.version}\n" in result.stdout
     for part in _demo.PARTS:
         [row] = re.findall(rf"  {part.name} +{part.depth} deep  (.*)", result.stdout)
-        assert row[0] == row[-1] == "●"
+        assert row.strip()[0] == row.strip()[-1] == "●"
         assert 2 < row.count("●") <= len(part.waits) + 1
+        assert set(row) <= set("●─ ")
     order = re.findall(r"  order  (.*)", result.stdout)[0].split()
     assert sorted(order[:3]) == ["d", "q", "s"], "all three have started before the first waits again"
     waited, took = map(int, re.findall(r"waited (\d+) ms in all, took (\d+) ms", result.stdout)[0])

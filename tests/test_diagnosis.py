@@ -513,7 +513,7 @@ def test_the_awaitable_is_closed_without_having_started() -> None:
 def test_a_check_cannot_be_changed() -> None:
     check = can_wait()
     with pytest.raises(AttributeError, match="a WaitCheck cannot be changed"):
-        check.reason = "another"  # type: ignore[misc]
+        check.reason = "another"
     with pytest.raises(AttributeError, match="a WaitCheck cannot be changed"):
         del check.kind
     with pytest.raises(AttributeError):

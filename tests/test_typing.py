@@ -96,8 +96,6 @@ ohwait.ohwait(3)  # type: ignore[arg-type]
 ohwait.iterate([1])  # type: ignore[call-overload]
 ohwait.enter(contextlib.nullcontext)  # type: ignore[arg-type]
 ohwait.run(program, "x")  # type: ignore[arg-type]
-check = ohwait.can_wait()
-check.reason = "other"  # type: ignore[misc]
 """
 
 
