@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from . import _core
-from ._errors import CFunctionError, NoCoroutineError
+from ._errors import BackendError, CFunctionError, NoCoroutineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `import ohwait` does not import typing.
@@ -25,7 +25,8 @@ class WaitCheck:
     """The answer of `can_wait`: true where ``ohwait`` could suspend, and in any case a readable ``str()``. Immutable.
 
     Attributes:
-        kind: ``"possible"``, ``"no-coroutine"`` or ``"c-function"``.
+        kind: ``"possible"``, ``"no-coroutine"``, ``"c-function"``, or ``"backend"`` where ``use_...()`` has selected a
+            backend and another event loop runs.
         reason: the same in words, with what to do; it is the text of the exception that ``ohwait`` would raise.
         function: qualified name of the Python function that called the C function (``"c-function"``), or that
             asked (``"no-coroutine"``).
@@ -84,7 +85,10 @@ def can_wait() -> WaitCheck:
     reached another way may get another one.
     """
     obstacle = _core.obstacle()
-    return POSSIBLE if obstacle is None else _check(*obstacle)
+    if obstacle is not None:
+        return _check(*obstacle)
+    reason = _wrong_backend()
+    return POSSIBLE if reason is None else WaitCheck("backend", reason)
 
 
 def refusal(kind: str, frame: FrameType | None) -> CFunctionError | NoCoroutineError:
@@ -94,6 +98,18 @@ def refusal(kind: str, frame: FrameType | None) -> CFunctionError | NoCoroutineE
     for name in ("function", "filename", "lineno", "callee"):
         setattr(error, name, getattr(check, name))
     return error
+
+
+def _wrong_backend() -> str | None:
+    """What ``ohwait`` would say of the selected backend; only ``_runtime`` selects one, once it has been imported."""
+    runtime = sys.modules.get(f"{_PACKAGE}._runtime")
+    if runtime is None or runtime._pinned is None:
+        return None
+    try:
+        runtime.require_backend()
+    except BackendError as error:
+        return str(error)
+    return None
 
 
 def _check(kind: str, frame: FrameType | None) -> WaitCheck:

@@ -257,7 +257,7 @@ def test_ascii_where_the_stream_has_no_other_signs() -> None:
     result = ohwait_command("--loop", "asyncio", PYTHONIOENCODING="ascii")
     assert result.returncode == 0, result.stderr
     assert result.stdout.isascii()
-    assert re.search(r"quick +1 deep  o-[o-]+o", result.stdout)
+    assert re.search(r"quick +1 deep +o-[o-]+o", result.stdout)
 
 
 # The examples.

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
+from importlib.util import find_spec
 from types import coroutine
 from typing import Any
 
@@ -132,9 +133,9 @@ def _(probe: Probe) -> None:
     functools.reduce(lambda one, other: probe.ask(one), [1, 2])
 
 
-@situation("list()")
+@situation("bytes()")
 def _(probe: Probe) -> None:
-    list(probe.ask(number) for number in [1])  # noqa: C400
+    bytes(probe.ask(number) for number in [1])
 
 
 @situation("bound()")
@@ -444,6 +445,22 @@ def test_possible() -> None:
 
 def can_wait_below_three_functions() -> WaitCheck:
     return (lambda: (lambda: can_wait())())()
+
+
+@pytest.mark.skipif(find_spec("trio") is None, reason="trio is not installed")
+def test_another_backend_than_the_selected_one_is_named() -> None:
+    async def main() -> WaitCheck:
+        return can_wait_below_three_functions()
+
+    ohwait.use_trio()
+    try:
+        check = asyncio.run(main())
+    finally:
+        ohwait.use_auto()
+    assert not check
+    assert check.kind == "backend"
+    assert str(check).startswith("trio is in use, but asyncio runs in this thread")
+    assert asyncio.run(main()).kind == "possible"
 
 
 def test_a_plain_script_is_told_to_start_a_loop() -> None:
