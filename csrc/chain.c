@@ -116,11 +116,9 @@ static void leave(PyThreadState *ts, ohw_chain *chain, ohw_attachment before)
 /* One step: PYGEN_NEXT with what it yields, or PYGEN_RETURN (nothing in *result) when there is an outcome. */
 static PySendResult advance(ohw_chain *chain, PyObject *value, PyObject **result)
 {
-    PyThreadState *ts = py_thread();
-    ohw_attachment before;
     *result = NULL;
     if (chain->yielded != NULL) {       /* first of all, at the landing */
-        ohw_give_back_room(ts, &chain->lifted);
+        ohw_give_back_room(&chain->lifted);
         *result = chain->yielded;
         chain->yielded = NULL;
         return PYGEN_NEXT;
@@ -128,6 +126,8 @@ static PySendResult advance(ohw_chain *chain, PyObject *value, PyObject **result
     if (chain->source == NULL) {
         return PYGEN_RETURN;
     }
+    PyThreadState *ts = py_thread();
+    ohw_attachment before;
     if (enter(ts, chain, &before) < 0) {
         return PYGEN_ERROR;
     }
@@ -318,7 +318,7 @@ static PyObject *landing_finished(PyObject *self)
         PyErr_SetString(PyExc_TypeError, "bad operand type for unary ~: 'ohwait._core.Chain'");
         return NULL;
     }
-    ohw_give_back_room(ts, &chain->lifted);
+    ohw_give_back_room(&chain->lifted);
     return ohw_reserve(ts, &chain->lifted) < 0 ? NULL : Py_NewRef(self);
 }
 
@@ -330,7 +330,7 @@ static PyObject *landing_yielded(PyObject *self)
         PyErr_SetString(PyExc_TypeError, "bad operand type for unary -: 'ohwait._core.Chain'");
         return NULL;
     }
-    ohw_give_back_room(py_thread(), &chain->lifted);
+    ohw_give_back_room(&chain->lifted);
     chain->yielded = NULL;
     return yielded;
 }

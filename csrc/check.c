@@ -11,7 +11,7 @@ ohw_counters ohw_count;
 void ohw_check_before_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk)
 {
     int frames = 0;
-    size_t used = 0;
+    size_t size = 0;
     py_frame *frame = py_caller(door);
     assert(walk->obstacle == OHW_CLEAR && frame == walk->top);
     assert(py_on_top_of_data_stack(ts, door));
@@ -20,14 +20,14 @@ void ohw_check_before_lift(PyThreadState *ts, py_frame *door, const ohw_walk *wa
         assert(frame != NULL);
         frames++;
         if (py_on_data_stack(frame)) {
-            used += py_frame_used(frame);
+            size += py_frame_size(frame);
             assert(py_frame_used(frame) <= py_frame_size(frame));
         }
         else {
             assert(py_generator_executing(py_generator(frame)));
         }
     }
-    assert(frames == walk->frames && used == walk->used);
+    assert(frames == walk->frames && size == walk->size);
     assert(py_generator_executing(py_generator(walk->host)));
     assert(py_stack_depth(walk->host) >= 0);
 }

@@ -105,7 +105,7 @@ static PyObject *iterator_of(PyObject *awaitable)
 /* It has yielded: suspend.  Both references are stolen.  New reference to the Chain, or NULL and nothing changed. */
 static PyObject *suspend(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyObject *source, PyObject *yielded)
 {
-    ohw_chain *chain = ohw_chain_new(source, yielded, ohw_words_to_lift(walk));
+    ohw_chain *chain = ohw_chain_new(source, yielded, walk->size + (size_t)py_stack_depth(walk->host));
     PyCodeObject *landing = chain == NULL ? NULL : ohw_landing_for(walk->host);
     if (landing == NULL) {
         close_quietly(source);

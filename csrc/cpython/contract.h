@@ -80,8 +80,8 @@ static inline PyFrameObject *py_frame_object(PyThreadState *ts, py_frame *frame)
 
 static inline size_t py_frame_size(const py_frame *frame);                       /* words reserved for it */
 static inline size_t py_frame_used(const py_frame *frame);                       /* words of it that are alive */
-/* Move a frame of the data stack to other memory; pointers to it that CPython keeps follow, its caller does not. */
-static inline void py_move(py_frame *to, py_frame *from);
+/* `to` holds a copy of `from` that takes its place: pointers to it that CPython keeps follow, its callee's does not. */
+static inline void py_moved(py_frame *to, const py_frame *from);
 /* References that rely on the caller's frame staying where it is become references of their own. */
 static inline void py_make_self_contained(py_frame *frame);
 static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg);
@@ -121,6 +121,7 @@ static inline void py_data_stack_pop(PyThreadState *ts, py_frame *frame);       
 /* Room for `words`, contiguous, with `reserve` more words behind it that the next frame may use without fail. */
 static inline py_frame *py_data_stack_push(PyThreadState *ts, size_t words, size_t reserve);
 static inline void py_data_stack_height(PyThreadState *ts, Py_ssize_t *chunks, Py_ssize_t *words);
+static inline bool py_in_top_chunk(PyThreadState *ts, const py_frame *frame);
 static inline bool py_on_top_of_data_stack(PyThreadState *ts, const py_frame *frame);
 /* A sampling profiler may have remembered one of the frames [top, host): it must look again. */
 static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host);

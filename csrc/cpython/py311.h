@@ -14,14 +14,14 @@
 
 #define PY_CURRENT_FRAME(ts) ((ts)->cframe->current_frame)
 #define PY_RECURSION_LEFT(ts) ((ts)->recursion_remaining)
-#define PY_FUNCTION(frame) ((frame)->f_func)
+#define PY_FUNCTION_FIELD f_func
+#define PY_CODE_FIELD f_code
 #define PY_GENERATOR_CODE(generator) ((generator)->gi_code)
 #define PY_INSTRUCTION(frame) ((frame)->prev_instr)
 #define PY_INSTRUCTION_IS_BEFORE_NEXT 1             /* prev_instr is the code unit before the next instruction */
 #define PY_RETURN_OFFSET(frame) 0                   /* callers save where they continue */
 #define PY_SET_RETURN_OFFSET(frame, units) ((void)(units))
 #define PY_SET_CODE(frame, new_code) ((frame)->f_code = (new_code))
-#define PY_DROP_FUNCTION_AND_CODE(frame) (Py_DECREF((frame)->f_func), Py_DECREF((frame)->f_code))
 #define PY_REQUEST_CODE_SLOT _PyEval_RequestCodeExtraIndex
 #define PY_GET_CODE_SLOT _PyCode_GetExtra
 #define PY_SET_CODE_SLOT _PyCode_SetExtra
@@ -88,6 +88,6 @@ static const py_instruction py_landing_code[] = {
     /* 10 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
     /* 11 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
 };
-static const py_landing py_landings[] = {{py_landing_code, Py_ARRAY_LENGTH(py_landing_code), 2, 5, 10}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 5, 10}};
 
 #endif

@@ -18,13 +18,13 @@
 
 #define PY_CURRENT_FRAME(ts) ((ts)->current_frame)
 #define PY_RECURSION_LEFT(ts) ((ts)->py_recursion_remaining)
-#define PY_FUNCTION(frame) PyStackRef_AsPyObjectBorrow((frame)->f_funcobj)
+#define PY_FUNCTION_FIELD f_funcobj
+#define PY_CODE_FIELD f_executable
 #define PY_INSTRUCTION(frame) ((frame)->instr_ptr)
 #define PY_INSTRUCTION_IS_BEFORE_NEXT 0             /* instr_ptr is the instruction itself */
 #define PY_RETURN_OFFSET(frame) ((frame)->return_offset)
 #define PY_SET_RETURN_OFFSET(frame, units) ((frame)->return_offset = (units))
 #define PY_SET_CODE(frame, new_code) ((frame)->f_executable = PyStackRef_FromPyObjectSteal((PyObject *)(new_code)))
-#define PY_DROP_FUNCTION_AND_CODE(frame) py_close_function_and_code(frame)
 #define PY_REQUEST_CODE_SLOT PyUnstable_Eval_RequestCodeExtraIndex
 #define PY_GET_CODE_SLOT PyUnstable_Code_GetExtra
 #define PY_SET_CODE_SLOT PyUnstable_Code_SetExtra
@@ -36,12 +36,6 @@
 static inline PyCodeObject *py_code(const py_frame *frame)
 {
     return (PyCodeObject *)PyStackRef_AsPyObjectBorrow(frame->f_executable);
-}
-
-static inline void py_close_function_and_code(py_frame *frame)
-{
-    PyStackRef_CLOSE(frame->f_funcobj);
-    PyStackRef_CLOSE(frame->f_executable);
 }
 
 static inline size_t py_frame_size(const py_frame *frame) { return (size_t)py_code(frame)->co_framesize; }
@@ -133,6 +127,6 @@ static const py_instruction py_landing_code[] = {
     /* 9 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
     /* 10 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
 };
-static const py_landing py_landings[] = {{py_landing_code, Py_ARRAY_LENGTH(py_landing_code), 2, 4, 9}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 4, 9}};
 
 #endif

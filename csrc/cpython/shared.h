@@ -43,11 +43,9 @@ static inline size_t py_frame_used(const py_frame *frame)
     return FRAME_SPECIALS_SIZE + (size_t)py_slots_used(frame);
 }
 
-static inline void py_move(py_frame *to, py_frame *from)
+static inline void py_moved(py_frame *to, const py_frame *from)
 {
-    int slots = py_slots_used(from);
-    memcpy(to, from, (FRAME_SPECIALS_SIZE + (size_t)slots) * sizeof(py_word));
-    py_rebase_slots(to, slots);
+    py_rebase_slots(to, from);
     if (to->frame_obj != NULL) {
         to->frame_obj->f_frame = to;
     }
@@ -57,9 +55,12 @@ static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg)
 {
     Py_VISIT(frame->frame_obj);
     Py_VISIT(frame->f_locals);
-    Py_VISIT(PY_FUNCTION(frame));
-    Py_VISIT(py_code(frame));
-    return py_visit_words((const py_word *)frame->localsplus, py_slots_used(frame), visit, arg);
+    int stop = py_visit_words((const py_word *)&frame->PY_FUNCTION_FIELD, 1, visit, arg);
+    if (stop == 0) {
+        stop = py_visit_words((const py_word *)&frame->PY_CODE_FIELD, 1, visit, arg);
+    }
+    return stop != 0 ? stop
+                     : py_visit_words((const py_word *)frame->localsplus, py_slots_used(frame), visit, arg);
 }
 
 /* Mirrors _PyFrame_Clear (Python/frame.c, 3.11 to 3.15), which is not exported: a frame object that somebody else
@@ -71,7 +72,9 @@ static inline void py_drop_frame(py_frame *frame)
     frame->previous = NULL;
     if (object != NULL && Py_REFCNT(object) > 1) {
         py_frame *own = (py_frame *)object->_f_frame_data;
-        py_move(own, frame);
+        py_make_self_contained(frame);
+        memcpy(own, frame, py_frame_used(frame) * sizeof(py_word));
+        py_moved(own, frame);
         own->frame_obj = NULL;
         own->owner = FRAME_OWNED_BY_FRAME_OBJECT;
         object->f_frame = own;
@@ -84,7 +87,8 @@ static inline void py_drop_frame(py_frame *frame)
     Py_XDECREF(object);
     py_drop_words((py_word *)frame->localsplus, py_slots_used(frame));
     Py_XDECREF(frame->f_locals);
-    PY_DROP_FUNCTION_AND_CODE(frame);
+    py_drop_words((py_word *)&frame->PY_FUNCTION_FIELD, 1);
+    py_drop_words((py_word *)&frame->PY_CODE_FIELD, 1);
 }
 
 /* ---- positions and the value stack ---- */
@@ -122,9 +126,7 @@ static inline int py_stack_depth(const py_frame *frame)
 static inline void py_take_stack(py_frame *frame, py_word *words, int count)
 {
     int base = py_code(frame)->co_nlocalsplus;
-    for (int i = 0; i < count; i++) {
-        words[i] = py_own_word(frame->localsplus[base + i]);
-    }
+    memcpy(words, &frame->localsplus[base], (size_t)count * sizeof(py_word));
     py_set_slots_used(frame, base);
 }
 
@@ -255,6 +257,11 @@ static inline void py_data_stack_height(PyThreadState *ts, Py_ssize_t *chunks, P
         *chunks += 1;
         *words += chunk == ts->datastack_chunk ? ts->datastack_top - &chunk->data[0] : (Py_ssize_t)chunk->top;
     }
+}
+
+static inline bool py_in_top_chunk(PyThreadState *ts, const py_frame *frame)
+{
+    return py_chunk_contains(ts->datastack_chunk, frame);
 }
 
 static inline bool py_on_top_of_data_stack(PyThreadState *ts, const py_frame *frame)

@@ -8,7 +8,7 @@ static inline int py_slots_used(const py_frame *frame) { return frame->stacktop;
 
 static inline void py_set_slots_used(py_frame *frame, int count) { frame->stacktop = count; }
 
-static inline void py_rebase_slots(py_frame *frame, int count) { (void)frame, (void)count; }
+static inline void py_rebase_slots(py_frame *to, const py_frame *from) { (void)to, (void)from; }
 
 static inline void py_make_self_contained(py_frame *frame) { (void)frame; }
 
@@ -18,8 +18,6 @@ static inline PyObject *py_take_argument(py_frame *frame)
     frame->localsplus[0] = NULL;
     return argument;
 }
-
-static inline py_word py_own_word(PyObject *slot) { return (py_word)slot; }
 
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
 {

@@ -9,11 +9,11 @@ static inline int py_slots_used(const py_frame *frame) { return (int)(frame->sta
 
 static inline void py_set_slots_used(py_frame *frame, int count) { frame->stackpointer = frame->localsplus + count; }
 
-/* A moved frame's stack pointer still points into the old place. */
-static inline void py_rebase_slots(py_frame *frame, int count)
+/* A copied frame's stack pointer still points into the old place. */
+static inline void py_rebase_slots(py_frame *to, const py_frame *from)
 {
-    py_set_slots_used(frame, count);
-    frame->visited = 0;     /* the collector's note about one walk of the stack, not part of the frame's state */
+    py_set_slots_used(to, (int)(to->stackpointer - from->localsplus));
+    to->visited = 0;        /* the collector's note about one walk of the stack, not part of the frame's state */
 }
 
 static inline void py_make_self_contained(py_frame *frame)
@@ -32,13 +32,12 @@ static inline PyObject *py_take_argument(py_frame *frame)
     return PyStackRef_IsNull(argument) ? NULL : PyStackRef_AsPyObjectSteal(argument);
 }
 
-static inline py_word py_own_word(_PyStackRef slot) { return (py_word)PyStackRef_MakeHeapSafe(slot).bits; }
-
+/* Borrowed references are not counted, so the collector must not meet them here: their owner shows them. */
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
 {
     for (int i = 0; i < count; i++) {
         _PyStackRef slot = {.bits = words[i]};
-        if (!PyStackRef_IsNullOrInt(slot)) {
+        if (!PyStackRef_IsNullOrInt(slot) && PyStackRef_RefcountOnObject(slot)) {
             Py_VISIT(PyStackRef_AsPyObjectBorrow(slot));
         }
     }

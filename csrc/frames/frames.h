@@ -18,7 +18,7 @@ typedef struct {
     py_frame *room;         /* lowest frame of the chain on the data stack; NULL if there is none */
     py_frame *host;
     int frames;             /* between door and host, generators' included */
-    size_t used;            /* words alive of those on the data stack */
+    size_t size;            /* words of those on the data stack */
     ohw_obstacle obstacle;
     py_frame *c_caller;     /* OHW_C_FUNCTION: the Python frame that called the C function */
 } ohw_walk;
@@ -48,20 +48,20 @@ typedef struct {
     py_frame *top;          /* Owned: innermost lifted frame, linked by `previous` down to NULL; NULL if none */
     py_frame *bottom;       /* outermost lifted frame; NULL if none */
     _PyErr_StackItem *exception_state;      /* Borrowed: that of the innermost generator, or the host's */
+    PyThreadState *thread;  /* Borrowed: that of the lift; valid while room or reserved is not NULL */
     py_frame *room;         /* place on the data stack that has not been given back yet; NULL otherwise */
     py_frame *reserved;     /* place on the data stack, taken before `_resume` is called; NULL otherwise */
-    size_t size;            /* words of it */
+    size_t size;            /* words of it, as they lie in it */
     int frames;             /* recursion units given back */
     int parked;             /* entries of the host's value stack, at the start of words */
     bool away;              /* between lift and splice */
-    py_word *words;         /* Owned by the Chain: parked entries, then frames from the bottom up */
+    py_word *words;         /* Owned by the Chain: parked entries, then frames as on the data stack */
 } ohw_lifted;
 
-size_t ohw_words_to_lift(const ohw_walk *walk);
 /* Commit point: cannot fail, runs no Python code.  `landing` borrowed.  The door returns into the host's landing. */
 void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyCodeObject *landing, ohw_lifted *lifted);
 /* First thing at the landing: the data stack ends below the lifted frames. */
-void ohw_give_back_room(PyThreadState *ts, ohw_lifted *lifted);
+void ohw_give_back_room(ohw_lifted *lifted);
 int ohw_visit_lifted(ohw_lifted *lifted, visitproc visit, void *arg);
 /* The frames will never run again: drop them, innermost first.  May run Python code. */
 void ohw_drop_lifted(ohw_lifted *lifted);

@@ -18,6 +18,13 @@ typedef struct {
     site sites[];
 } site_table;                   /* in a code slot of the host's code object, which owns it */
 
+/* The last landings found, by the address of the call's instruction: an entry is right as long as the code lives. */
+enum { CACHE_SIZE = 64 };
+static struct {
+    const void *instruction;
+    PyCodeObject *landing;      /* Borrowed from a site table */
+} cache[CACHE_SIZE];
+
 static Py_ssize_t code_slot = -1;
 static PyObject *resume_function;       /* Owned, for ever */
 
@@ -25,6 +32,7 @@ static void destroy_table(void *slot)
 {
     site_table *table = slot;
     if (table != NULL) {
+        memset(cache, 0, sizeof(cache));
         for (int i = 0; i < table->count; i++) {
             Py_DECREF(table->sites[i].landing);
         }
@@ -184,10 +192,8 @@ static int remember(PyCodeObject *code, site_table *old, int call_site, PyCodeOb
     return -1;
 }
 
-PyCodeObject *ohw_landing_for(py_frame *host)
+static PyCodeObject *find_or_make(PyCodeObject *code, int call_site)
 {
-    PyCodeObject *code = py_code(host);
-    int call_site = py_call_site(host);
     site_table *table = py_get_code_slot(code, code_slot);
     for (int i = 0; table != NULL && i < table->count; i++) {
         site *known = &table->sites[i];
@@ -197,6 +203,7 @@ PyCodeObject *ohw_landing_for(py_frame *host)
             }
             PyCodeObject *fresh = make_landing(code, call_site);
             if (fresh != NULL) {
+                memset(cache, 0, sizeof(cache));
                 Py_SETREF(known->landing, fresh);
             }
             return fresh;
@@ -206,6 +213,21 @@ PyCodeObject *ohw_landing_for(py_frame *host)
     /* Making it may have run the collector, and that other code of this thread, which suspended at the same site. */
     table = py_get_code_slot(code, code_slot);
     return landing == NULL || remember(code, table, call_site, landing) < 0 ? NULL : landing;
+}
+
+PyCodeObject *ohw_landing_for(py_frame *host)
+{
+    const void *instruction = py_get_position(host).instruction;
+    size_t entry = (uintptr_t)instruction / sizeof(_Py_CODEUNIT) % CACHE_SIZE;
+    PyCodeObject *landing = cache[entry].landing;
+    if (cache[entry].instruction != instruction || py_is_instrumented(landing)) {
+        landing = find_or_make(py_code(host), py_call_site(host));
+        if (landing != NULL) {
+            cache[entry].instruction = instruction;
+            cache[entry].landing = landing;
+        }
+    }
+    return landing;
 }
 
 /* ---- hidden functions ---- */

@@ -2,37 +2,49 @@
 #include "check.h"
 #include "frames/frames.h"
 
-size_t ohw_words_to_lift(const ohw_walk *walk)
+/* Copy the frames of the chain to `words` as they lie on the data stack: one block, unless it crosses a chunk's border. */
+static void copy_frames(PyThreadState *ts, const ohw_walk *walk, const py_frame *door, py_word *words)
 {
-    return walk->used + (size_t)py_stack_depth(walk->host);
+    if (py_in_top_chunk(ts, walk->room)) {
+        memcpy(words, walk->room, (size_t)((const char *)door - (const char *)walk->room));
+        return;
+    }
+    py_word *end = words + walk->size;
+    for (py_frame *frame = walk->top; frame != walk->host; frame = py_caller(frame)) {
+        if (py_on_data_stack(frame)) {
+            end -= py_frame_size(frame);
+            memcpy(end, frame, py_frame_used(frame) * sizeof(py_word));
+        }
+    }
 }
 
-/* Copy the frames, innermost first, to the end of `words`; generators' frames stay where they are. */
-static void move_frames(const ohw_walk *walk, ohw_lifted *lifted)
+/* The copies, from the innermost down, take the place of the frames: whoever points at one follows. */
+static void link_copies(const ohw_walk *walk, ohw_lifted *lifted, py_word *words)
 {
-    py_word *end = lifted->words + lifted->parked + walk->used;
+    py_word *end = words + walk->size;
     py_frame *above = NULL;
     for (py_frame *frame = walk->top, *next; frame != walk->host; frame = next) {
-        py_frame *kept = frame;
+        py_frame *copy = frame;
         next = py_caller(frame);
         if (py_on_data_stack(frame)) {
-            lifted->size += py_frame_size(frame);
-            end -= py_frame_used(frame);
-            kept = (py_frame *)end;
-            py_move(kept, frame);
-            py_make_self_contained(kept);
+            end -= py_frame_size(frame);
+            copy = (py_frame *)end;
+            py_moved(copy, frame);
         }
         if (above == NULL) {
-            lifted->top = kept;
+            lifted->top = copy;
         }
         else {
-            py_set_caller(above, kept);
+            py_set_caller(above, copy);
         }
-        above = kept;
+        above = copy;
     }
     lifted->bottom = above;
     if (above != NULL) {
         py_set_caller(above, NULL);
+        if (py_on_data_stack(above)) {
+            py_make_self_contained(above);      /* the others borrow from frames that come along */
+        }
     }
 }
 
@@ -41,14 +53,18 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyCodeObj
     py_frame *host = walk->host;
     ohw_check_before_lift(ts, door, walk);
     lifted->host = host;
+    lifted->thread = ts;
     lifted->top = lifted->bottom = lifted->reserved = NULL;
     lifted->room = walk->room;
-    lifted->size = 0;
+    lifted->size = walk->size;
     lifted->frames = walk->frames;
     lifted->exception_state = py_exception_state(ts);
     lifted->parked = py_stack_depth(host);
     py_take_stack(host, lifted->words, lifted->parked);
-    move_frames(walk, lifted);
+    if (walk->room != NULL) {
+        copy_frames(ts, walk, door, lifted->words + lifted->parked);
+    }
+    link_copies(walk, lifted, lifted->words + lifted->parked);
     py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
     py_add_recursion(ts, lifted->frames);
     py_forget_sampled_frames(ts, host);
@@ -60,11 +76,10 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyCodeObj
     ohw_count.lifted++;
     ohw_check_lifted(lifted);
 }
-
-void ohw_give_back_room(PyThreadState *ts, ohw_lifted *lifted)
+void ohw_give_back_room(ohw_lifted *lifted)
 {
     if (lifted->room != NULL) {
-        py_data_stack_pop(ts, lifted->room);
+        py_data_stack_pop(lifted->thread, lifted->room);
         lifted->room = NULL;
     }
 }

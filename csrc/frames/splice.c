@@ -22,25 +22,26 @@ int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
         return -1;
     }
     py_add_recursion(ts, SPARE_CALLS);
+    lifted->thread = ts;
     return 0;
 }
 
 static void move_frames_back(py_frame *resume, ohw_lifted *lifted)
 {
-    py_word *end = (py_word *)lifted->reserved + lifted->size;
+    py_word *copies = lifted->words + lifted->parked;
+    ptrdiff_t distance = (char *)lifted->reserved - (char *)copies;
     py_frame *above = resume;
+    memcpy(lifted->reserved, copies, lifted->size * sizeof(py_word));
     for (py_frame *frame = lifted->top, *next; frame != NULL; frame = next) {
         py_frame *live = frame;
         next = py_caller_beyond_c(frame);
         if (py_on_data_stack(frame)) {
-            end -= py_frame_size(frame);
-            live = (py_frame *)end;
-            py_move(live, frame);
+            live = (py_frame *)((char *)frame + distance);
+            py_moved(live, frame);
         }
         py_set_caller(above, live);
         above = live;
     }
-    assert(end == (py_word *)lifted->reserved);
     py_set_caller(above, lifted->host);
 }
 

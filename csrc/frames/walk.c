@@ -30,7 +30,7 @@ void ohw_walk_to_host(py_frame *caller, py_frame *called, ohw_walk *walk)
         walk->frames++;
         if (py_on_data_stack(frame)) {
             walk->room = frame;
-            walk->used += py_frame_used(frame);
+            walk->size += py_frame_size(frame);
         }
     }
     walk->host = frame;
