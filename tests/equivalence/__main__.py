@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from . import groups
 from .compare import Comparison, compare, exceptions_here
-from .runs import Module, run
+from .runs import Module, run, stop
 
 
 def chosen(arguments: argparse.Namespace) -> list[Module]:
@@ -51,11 +51,16 @@ def main() -> int:
 
     good = True
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        for comparison in pool.map(one, chosen(arguments)):
-            print(comparison.summary() if comparison.good else comparison.text(), flush=True)
-            if comparison.baseline.trouble:
-                print("unmodified:", comparison.baseline.trouble)
-            good = good and comparison.good
+        try:
+            for comparison in pool.map(one, chosen(arguments)):
+                print(comparison.summary() if comparison.good else comparison.text(), flush=True)
+                if comparison.baseline.trouble:
+                    print("unmodified:", comparison.baseline.trouble)
+                good = good and comparison.good
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop()
+            raise
     return 0 if good else 1
 
 

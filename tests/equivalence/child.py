@@ -8,6 +8,7 @@ import argparse
 import faulthandler
 import importlib
 import json
+import signal
 import sys
 import unittest
 import warnings
@@ -15,6 +16,9 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+STDERR = 2
+"""Not sys.stderr, which tests replace."""
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
@@ -25,14 +29,13 @@ class Report:
     def __init__(self, path: Path, seconds: float) -> None:
         self._file = path.open("w", encoding="utf-8", buffering=1)
         self._seconds = seconds
-        self._log = sys.__stderr__
 
     def write(self, **what: Any) -> None:
         self._file.write(json.dumps(what) + "\n")
 
     def start(self, test: str) -> None:
         self.write(start=test)
-        faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._log)
+        faulthandler.dump_traceback_later(self._seconds, exit=True, file=STDERR)
 
     def end(self, test: str, outcome: str, detail: str = "") -> None:
         faulthandler.cancel_dump_traceback_later()
@@ -108,9 +111,8 @@ def cases(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 def run_unittest(module: str, wanted: Callable[[str], bool], report: Report) -> None:
     """Run the tests of `module` whose ids are wanted, with the standard library's unittest."""
     if module.startswith("test."):
-        import test.support
-
-        test.support.use_resources = type(test.support.use_resources or [])()  # no network, nothing large
+        support = importlib.import_module("test.support")
+        support.use_resources = type(support.use_resources or [])()  # no network, nothing large
     try:
         importlib.import_module(module)
     except unittest.SkipTest as reason:
@@ -133,8 +135,9 @@ def run_pytest(module: str, wanted: Callable[[str], bool], report: Report, optio
         def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
             for item in items:
                 # As in unittest: how node ids begin depends on where packages are installed.
-                name = ".".join(item.nodeid.split("::")[1:])
-                ids[item.nodeid] = f"{item.getparent(pytest.Module).obj.__name__}.{name}"
+                module = item.getparent(pytest.Module)
+                name = item.nodeid.split("::")[1:]
+                ids[item.nodeid] = ".".join([module.obj.__name__, *name]) if module else item.nodeid
             items[:] = [item for item in items if wanted(ids[item.nodeid])]
 
         def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -181,6 +184,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have background jobs ignore it
     sys.path.extend(arguments.path)
     sys.argv[1:] = []
     skip, only = read_ids(arguments.skip), read_ids(arguments.only)

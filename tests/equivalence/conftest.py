@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from .compare import Comparison, compare, exceptions_here
-from .runs import Module, Run, run
+from .runs import Module, Run, run, stop
 
 Compared = Callable[[Module], Comparison]
 Record = Callable[[str, object], None]
@@ -31,7 +31,8 @@ class Pool:
         return compare(module, baseline.result(), rewritten.result(), exceptions_here())
 
     def close(self) -> None:
-        self._executor.shutdown(cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        stop()
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +41,8 @@ def compared(request: pytest.FixtureRequest) -> Iterator[Compared]:
     pool = Pool()
     if "PYTEST_XDIST_WORKER" not in os.environ:  # there every worker sees all items, but runs only some
         for item in request.session.items:
-            module = getattr(item, "callspec", None) and item.callspec.params.get("module")
+            callspec = getattr(item, "callspec", None)
+            module = callspec.params.get("module") if callspec else None
             if isinstance(module, Module):
                 pool.start(module, False)
                 pool.start(module, True)

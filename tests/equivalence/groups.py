@@ -8,7 +8,12 @@ from pathlib import Path
 
 from .runs import Module
 
-SLOWEST = ("test_asyncio.test_ssl", "test_asyncio.test_subprocess", "test_asyncio.test_events", "test_asyncio.test_tasks")
+SLOWEST = (
+    "test_asyncio.test_ssl",
+    "test_asyncio.test_subprocess",
+    "test_asyncio.test_events",
+    "test_asyncio.test_tasks",
+)
 """To be started first."""
 
 

@@ -1,5 +1,6 @@
 """Runs a test module in processes of its own, until each test has an outcome, whatever becomes of the processes."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -7,11 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 HERE = Path(__file__).parent
 RESTARTS = 12
@@ -66,9 +68,7 @@ def run(module: Module, *, rewritten: bool, depth: int = 2, only: Collection[str
     return result
 
 
-def _run_once(
-    module: Module, rewritten: bool, depth: int, only: Collection[str], result: Run, directory: Path
-) -> bool:
+def _run_once(module: Module, rewritten: bool, depth: int, only: Collection[str], result: Run, directory: Path) -> bool:
     """One process; True unless it died in a test, so that another one has to go on with the tests after that."""
     scratch = directory / "scratch"
     scratch.mkdir(parents=True)
@@ -99,27 +99,44 @@ def _run_once(
     return not running
 
 
-def _wait(command: list[str], seconds: float, output: Any, scratch: Path) -> int | None:
+def stop() -> None:
+    """End all processes that run now, and start no more: the runs that wait for them are of no use afterwards."""
+    _stopped.set()
+    for process in list(_running):
+        _kill(process)
+
+
+_stopped = threading.Event()
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def _wait(command: list[str], seconds: float, output: IO[bytes], scratch: Path) -> int | None:
     """Run `command`; its exit status, or None if it took too long. Ends everything the process has started."""
-    environment = dict(os.environ, TMPDIR=str(scratch), PYTHONDONTWRITEBYTECODE="1")
+    if _stopped.is_set():
+        return None
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=scratch, env=environment,
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        cwd=scratch,
+        env=dict(os.environ, TMPDIR=str(scratch), PYTHONDONTWRITEBYTECODE="1"),
         start_new_session=True,
     )
+    _running.add(process)
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         return None
     finally:
-        _kill_session(process)
+        _kill(process)
+        process.wait()
+        _running.discard(process)
 
 
-def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    try:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
 
 
 def _read(report: Path, result: Run) -> tuple[str, bool]:

@@ -10,9 +10,7 @@ pytestmark = pytest.mark.skipif(bool(groups.stdlib_missing()), reason=groups.std
 
 
 @pytest.mark.parametrize("module", groups.stdlib_modules(), ids=lambda module: module.name)
-def test_what_passes_with_await_passes_with_ohwait(
-    module: Module, compared: Compared, record_property: Record
-) -> None:
+def test_what_passes_with_await_passes_with_ohwait(module: Module, compared: Compared, record_property: Record) -> None:
     comparison = compared(module)
     record_property("equivalence", comparison.summary())
     if comparison.baseline.trouble:

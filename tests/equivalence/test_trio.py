@@ -10,9 +10,7 @@ pytestmark = pytest.mark.skipif(bool(groups.trio_missing()), reason=groups.trio_
 
 
 @pytest.mark.parametrize("module", groups.trio_modules(), ids=lambda module: module.name)
-def test_what_passes_with_await_passes_with_ohwait(
-    module: Module, compared: Compared, record_property: Record
-) -> None:
+def test_what_passes_with_await_passes_with_ohwait(module: Module, compared: Compared, record_property: Record) -> None:
     comparison = compared(module)
     record_property("equivalence", comparison.summary())
     assert not comparison.baseline.trouble
