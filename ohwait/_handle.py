@@ -9,8 +9,8 @@ from ._core import ohwait
 from ._errors import OhwaitError
 
 if TYPE_CHECKING:
-    from ._backends._group import Group
     from ._backends._protocol import Event
+    from ._scope import Scope
 
 __all__ = ["Handle"]
 
@@ -25,16 +25,16 @@ class Handle(Generic[T]):
         "_done",
         "_ended",
         "_error",
-        "_group",
         "_name",
+        "_scope",
         "_started",
         "_task",
         "_to_cancel",
         "_value",
     )
 
-    def __init__(self, group: Group, name: str) -> None:
-        self._group = group
+    def __init__(self, scope: Scope, name: str) -> None:
+        self._scope = scope
         self._name = name
         self._task: Any = None
         self._started = self._to_cancel = False
@@ -64,7 +64,7 @@ class Handle(Generic[T]):
             return False
         self._to_cancel = True
         if self._started and self._task is not None:
-            self._group.cancel(self._task)
+            self._scope.group.cancel(self._task)
         return True
 
     def result(self) -> T:
@@ -77,7 +77,7 @@ class Handle(Generic[T]):
         Raises:
             OhwaitError: the child was cancelled and has no result; or `ohwait` cannot suspend here.
         """
-        if not self._done:
+        if not self._done or self._scope.holds_body():
             ohwait(self._wait())
         return self._outcome()
 
@@ -86,10 +86,12 @@ class Handle(Generic[T]):
         return self._outcome()
 
     async def _wait(self) -> None:
-        while not self._done:
+        if not self._done:
             if self._ended is None:
-                self._ended = self._group.backend.event()
+                self._ended = self._scope.group.backend.event()
             await self._ended.wait()
+        if self._scope.holds_body():
+            await self._scope.wait_idle()
 
     def _outcome(self) -> T:
         if self._cancelled:

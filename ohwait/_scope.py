@@ -82,7 +82,7 @@ class Scope:
             BackendError: called where the scope's event loop does not run.
         """
         group = self._open_group()
-        handle: Handle[Any] = Handle(group, name_of(fn))
+        handle: Handle[Any] = Handle(self, name_of(fn))
         child = self._child(handle, fn, args)
         self._running.add(handle)
         try:
@@ -131,14 +131,14 @@ class Scope:
     @direct_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> bool:
+    ) -> None:
         if (blocked := obstacle()) is None:
             final = ohwait(self._leave(error))
         elif self._running:
             final = self._leave_behind(error, *blocked)
         else:
             final = self._leave_now(error)
-        return _conclude(final, error)
+        _conclude(final, error)
 
     async def __aenter__(self) -> Self:
         self._enter()
@@ -146,8 +146,27 @@ class Scope:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> bool:
-        return _conclude(await self._leave(error), error)
+    ) -> None:
+        _conclude(await self._leave(error), error)
+
+    @property
+    def group(self) -> Group:
+        """Where the children run, once the scope has been entered. Not for users."""
+        assert self._group is not None
+        return self._group
+
+    def holds_body(self) -> bool:
+        """Whether the running task is the body, a child has failed, and its siblings must end first. Not for users."""
+        if not (self._errors and self._running and self._body_inside and self._interrupt_last):
+            return False
+        return self.group.backend.current_task() is self.group.body
+
+    async def wait_idle(self, *, shielded: bool = False) -> None:
+        """Wait until no child runs. For the body alone. Not for users."""
+        group = self.group
+        while self._running:
+            self._idle = group.backend.event()
+            await (group.wait_shielded(self._idle) if shielded else group.wait(self._idle))
 
     def _enter(self) -> None:
         if self._group is not None:
@@ -174,12 +193,11 @@ class Scope:
         if handle._to_cancel:
             self._ended(handle)
             return
-        assert self._group is not None
         passed_on: BaseException | None = None
         try:
             handle._end(await host(fn, args))
         except BaseException as raised:
-            error, passed_on = self._group.divide(raised)
+            error, passed_on = self.group.divide(raised)
             handle._end(error=error, cancelled=error is None)
         self._ended(handle)  # Not inside `except`: what is raised in the siblings now has nothing to do with it.
         try:
@@ -215,9 +233,9 @@ class Scope:
 
     def _interrupt(self) -> None:
         """Wake the body, once, if it is still inside."""
-        if self._body_inside and self._group is not None:
+        if self._body_inside:
             self._body_inside = False
-            self._group.interrupt()
+            self.group.interrupt()
 
     def _cancel_children(self) -> None:
         self._open = False
@@ -231,35 +249,31 @@ class Scope:
             error: what left the body.
         """
         self._body_inside = False
-        assert self._group is not None
         if error is not None:
             self._cancel_children()
         while self._running:
-            self._idle = self._group.backend.event()
             try:
-                await (self._group.wait if error is None else self._group.wait_shielded)(self._idle)
+                await self.wait_idle(shielded=error is not None)
             except GeneratorExit:  # The event loop is gone.
                 raise
             except BaseException as raised:
                 error = error or raised
                 self._cancel_children()
         self._open = False
-        return await self._group.close(self._errors, error)
+        return await self.group.close(self._errors, error)
 
     def _leave_now(self, error: BaseException | None) -> BaseException | None:
         """Leave where nothing can be waited for, when all children have ended."""
         self._open = self._body_inside = False
-        assert self._group is not None
-        return self._group.close_now(self._errors, error)
+        return self.group.close_now(self._errors, error)
 
     def _leave_behind(self, error: BaseException | None, kind: str, frame: FrameType | None) -> BaseException:
         """Leave where nothing can be waited for, although children run: cancel them, let the loop finish them."""
         names = sorted(handle._name for handle in self._running)
         _left_behind.add(self)
         self._body_inside = False
-        assert self._group is not None
         self._cancel_children()
-        self._group.abandon()
+        self.group.abandon()
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         code = frame.f_code if frame is not None else None
         where = f" ({code.co_qualname}, {code.co_filename}:{frame.f_lineno})" if code and frame else ""
@@ -276,13 +290,10 @@ class Scope:
         return final
 
 
-def _conclude(final: BaseException | None, error: BaseException | None) -> bool:
-    """Return from ``__exit__`` such that the ``with`` statement raises `final`, given that `error` left its body."""
+def _conclude(final: BaseException | None, error: BaseException | None) -> None:
+    """Make the ``with`` statement raise `final`, given that `error` left its body and would be raised otherwise."""
     try:
-        if final is None:
-            return error is not None
-        if final is error:
-            return False
-        raise final from final.__cause__
+        if final is not None and final is not error:
+            raise final from final.__cause__
     finally:
         del final, error  # Their tracebacks refer to this frame.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,8 +89,22 @@ class AsyncioGroup(Group):
             if self.body.uncancel() == 0 and isinstance(error, asyncio.CancelledError):
                 error = None
         final = self.combine(errors, error)
-        if final is not error and self.body.cancelling():
+        if final is not error and self.body.cancelling() and _uncancel_withdraws():
             # The errors go first; the cancellation from outside comes again at the next await.
             self.body.uncancel()
             self.body.cancel()
         return final
+
+
+@functools.cache
+def _uncancel_withdraws() -> bool:
+    """Whether `Task.uncancel` takes back a cancellation that has not been raised yet (as of 3.13).
+
+    If not, a cancellation that is repeated here would outlive the timeout that it is for.
+    """
+    task = asyncio.Task(asyncio.sleep(0), loop=asyncio.get_running_loop())
+    task.cancel()
+    task.uncancel()
+    withdrawn = not task._must_cancel  # type: ignore[attr-defined]
+    task.cancel()
+    return withdrawn
