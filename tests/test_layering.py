@@ -22,7 +22,7 @@ VERSIONS = re.compile(
     r"(\bPy_BUILD_CORE\w*|\bPY_VERSION_HEX|\bPy_GIL_DISABLED|#\s*(?:el)?if\b[^\n]*\bPY_(?:MAJOR|MINOR)_VERSION)\b"
 )
 FIELDS = re.compile(
-    r"(?:->|\.)\s*(datastack_\w+|c?frame|current_frame|exc_info|exc_state|gi_\w+|cr_\w+|ag_\w+|prev_instr|instr_ptr"
+    r"->\s*(datastack_\w+|c?frame|current_frame|exc_info|exc_state|gi_\w+|cr_\w+|ag_\w+|prev_instr|instr_ptr"
     r"|stacktop|stackpointer|localsplus|f_executable|f_code|f_funcobj|f_frame|frame_obj|is_entry|yield_offset"
     r"|return_offset|\w*recursion_(?:remaining|limit|headroom)|co_code_adaptive)\b"
 )
