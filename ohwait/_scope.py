@@ -180,7 +180,7 @@ class Scope:
         if self._group is None:
             raise OhwaitError("spawn() on a scope that has not been entered; write `with ohwait.scope() as s:`")
         if not self._open:
-            why = "is ending because of an error" if self._running or self._body_inside else "has ended"
+            why = "is ending because of an error" if self._errors or self._running else "has ended"
             raise OhwaitError(f"spawn() on a scope that {why}: it takes no more children")
         backend = self._group.backend
         if not backend.running():

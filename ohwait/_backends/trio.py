@@ -79,7 +79,7 @@ class TrioGroup(Group):
         self.body = trio.lowlevel.current_task()
         self._scope = trio.CancelScope()
         self._scope.__enter__()
-        self._manager = trio.open_nursery()
+        self._manager = trio.open_nursery(strict_exception_groups=True)
         self._nursery: trio.Nursery = finish_now(self._manager.__aenter__())
 
     def start(self, child: Coroutine[Any, Any, None], name: str, ended: Callable[[], None]) -> trio.CancelScope:
