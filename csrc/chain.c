@@ -37,7 +37,7 @@ ohw_chain *ohw_chain_new(PyObject *source, PyObject *yielded, size_t words)
     chain->source = source;
     chain->yielded = yielded;
     chain->outcome = NULL;
-    chain->failed = chain->thrown = chain->running = false;
+    chain->failed = chain->thrown = chain->running = chain->tight = chain->announced = false;
     chain->lifted.away = false;
     chain->lifted.words = chain->words;
     return chain;
@@ -88,6 +88,18 @@ static int chain_clear(ohw_chain *chain)
 
 /* ---- driving the awaitable ---- */
 
+ohw_name_table ohw_names;
+
+int ohw_names_init(void)
+{
+    ohw_names.send = PyUnicode_InternFromString("send");
+    ohw_names.throw = PyUnicode_InternFromString("throw");
+    ohw_names.close = PyUnicode_InternFromString("close");
+    ohw_names.cr_await = PyUnicode_InternFromString("cr_await");
+    return ohw_names.send == NULL || ohw_names.throw == NULL || ohw_names.close == NULL || ohw_names.cr_await == NULL
+               ? -1 : 0;
+}
+
 static void finish(ohw_chain *chain, PyObject *outcome, bool failed, bool thrown)       /* outcome: stolen */
 {
     Py_XSETREF(chain->outcome, outcome);
@@ -113,6 +125,30 @@ static void leave(PyThreadState *ts, ohw_chain *chain, ohw_attachment before)
     chain->running = false;
 }
 
+/* Drive the source once, telling those who listen that the attached frames go on and are suspended again. */
+static PySendResult step(PyThreadState *ts, ohw_chain *chain, bool attached, PyObject *value, PyObject **result)
+{
+    bool listened_to = attached && ohw_listened_to(ts);
+    if (listened_to) {
+        chain->announced = true;
+        if (ohw_report_resumed(ts, &chain->lifted, NULL) < 0) {
+            return PYGEN_ERROR;
+        }
+    }
+    PyObject *source = Py_NewRef(chain->source);
+    PySendResult status = PyIter_Send(source, value, result);
+    Py_DECREF(source);
+    if (status == PYGEN_NEXT && listened_to) {
+        py_frame *top = chain->lifted.top == NULL ? chain->lifted.host : chain->lifted.top;
+        chain->announced = false;
+        if (ohw_report_suspended(ts, top, chain->lifted.host, *result) < 0) {
+            Py_CLEAR(*result);
+            return PYGEN_ERROR;
+        }
+    }
+    return status;
+}
+
 /* One step: PYGEN_NEXT with what it yields, or PYGEN_RETURN (nothing in *result) when there is an outcome. */
 static PySendResult advance(ohw_chain *chain, PyObject *value, PyObject **result)
 {
@@ -131,7 +167,7 @@ static PySendResult advance(ohw_chain *chain, PyObject *value, PyObject **result
     if (enter(ts, chain, &before) < 0) {
         return PYGEN_ERROR;
     }
-    PySendResult status = PyIter_Send(chain->source, value, result);
+    PySendResult status = step(ts, chain, before.host_runs, value, result);
     leave(ts, chain, before);
     if (status == PYGEN_NEXT) {
         return status;
@@ -198,10 +234,9 @@ static PyObject *exception_from(PyObject *type, PyObject *value, PyObject *trace
     return exception;
 }
 
-/* -1: error; otherwise *value is new, or NULL where there is no such attribute. */
-static int lookup(PyObject *object, const char *name, PyObject **value)
+int ohw_lookup(PyObject *object, PyObject *name, PyObject **value)
 {
-    *value = PyObject_GetAttrString(object, name);
+    *value = PyObject_GetAttr(object, name);
     if (*value == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
             return -1;
@@ -215,7 +250,7 @@ static int lookup(PyObject *object, const char *name, PyObject **value)
 static PyObject *throw_into_source(PyObject *source, PyObject *const *args, Py_ssize_t count)
 {
     PyObject *method;
-    if (lookup(source, "throw", &method) < 0) {
+    if (ohw_lookup(source, ohw_names.throw, &method) < 0) {
         return NULL;
     }
     if (method == NULL) {
@@ -227,6 +262,27 @@ static PyObject *throw_into_source(PyObject *source, PyObject *const *args, Py_s
     }
     PyObject *result = PyObject_Vectorcall(method, args, (size_t)count, NULL);
     Py_DECREF(method);
+    return result;
+}
+
+/* New reference to what the source yields in answer; NULL when there is an outcome. */
+static PyObject *throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count)
+{
+    if (chain->source == NULL) {
+        return NULL;
+    }
+    PyObject *source = Py_NewRef(chain->source), *value = NULL;
+    PyObject *result = throw_into_source(source, args, count);
+    if (result == NULL) {
+        PyObject *raised = py_take_raised();
+        bool returned = PyErr_GivenExceptionMatches(raised, PyExc_StopIteration);
+        if (returned) {
+            value = Py_NewRef(((PyStopIterationObject *)raised)->value);
+            Py_DECREF(raised);
+        }
+        finish(chain, returned ? value : raised, !returned, true);
+    }
+    Py_DECREF(source);
     return result;
 }
 
@@ -242,22 +298,23 @@ static PyObject *chain_throw(PyObject *self, PyObject *const *args, Py_ssize_t c
     if (enter(ts, chain, &before) < 0) {
         return NULL;
     }
-    PyObject *source = Py_XNewRef(chain->source);
-    PyObject *result = source == NULL ? NULL : throw_into_source(source, args, count);
+    PyObject *result = throw_on(chain, args, count);
     leave(ts, chain, before);
-    if (result == NULL && source != NULL) {
-        PyObject *raised = py_take_raised(), *value = NULL;
-        bool returned = PyErr_GivenExceptionMatches(raised, PyExc_StopIteration);
-        if (returned) {
-            value = Py_NewRef(((PyStopIterationObject *)raised)->value);
-            Py_DECREF(raised);
-        }
-        finish(chain, returned ? value : raised, !returned, true);
-    }
-    Py_XDECREF(source);
     if (result == NULL) {
         raise_stop(self);
     }
+    return result;
+}
+
+/* As gen_close_iter (Objects/genobject.c).  New reference to whatever close() returned, or NULL. */
+static PyObject *close_source(PyObject *source)
+{
+    PyObject *method;
+    if (ohw_lookup(source, ohw_names.close, &method) < 0) {
+        return NULL;
+    }
+    PyObject *result = method == NULL ? Py_NewRef(Py_None) : PyObject_CallNoArgs(method);
+    Py_XDECREF(method);
     return result;
 }
 
@@ -266,17 +323,15 @@ static PyObject *chain_close(PyObject *self, PyObject *Py_UNUSED(none))
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
     ohw_attachment before;
-    PyObject *method = NULL, *result = NULL;
     if (chain->source == NULL) {
         Py_RETURN_NONE;
     }
     if (enter(ts, chain, &before) < 0) {
         return NULL;
     }
-    if (lookup(chain->source, "close", &method) == 0) {
-        result = method == NULL ? Py_NewRef(Py_None) : PyObject_CallNoArgs(method);
-        Py_XDECREF(method);
-    }
+    PyObject *source = Py_NewRef(chain->source);
+    PyObject *result = close_source(source);
+    Py_DECREF(source);
     leave(ts, chain, before);
     return result;
 }
@@ -294,10 +349,28 @@ static void forget_landing(PyObject *exception)
     }
 }
 
+/* A tight landing's throw(exception) or close(): what chain_throw and chain_close are told elsewhere. */
+static void thrown_at_tight_landing(PyThreadState *ts, ohw_chain *chain, PyObject *exception)
+{
+    ohw_attachment before = ohw_attach(ts, &chain->lifted);
+    if (!PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit)) {
+        chain->yielded = throw_on(chain, &exception, 1);
+    }
+    else {
+        PyObject *source = Py_NewRef(chain->source), *closed = close_source(source);
+        finish(chain, closed != NULL ? Py_NewRef(exception) : py_take_raised(), true, true);
+        Py_XDECREF(closed);
+        Py_DECREF(source);
+    }
+    ohw_detach(ts, &chain->lifted, before);
+}
+
 static PyObject *landing_thrown(PyObject *self, PyObject *exception)
 {
     ohw_chain *chain = (ohw_chain *)self;
-    if (Py_TYPE(self) != &ohw_chain_type || !PyExceptionInstance_Check(exception)) {
+    PyThreadState *ts = py_thread();
+    if (Py_TYPE(self) != &ohw_chain_type || !PyExceptionInstance_Check(exception) || !chain->lifted.away ||
+        chain->running || py_current(ts) != chain->lifted.host) {
         Py_RETURN_NOTIMPLEMENTED;
     }
     bool finished_by_throw = chain->source == NULL && chain->outcome != NULL &&
@@ -305,20 +378,43 @@ static PyObject *landing_thrown(PyObject *self, PyObject *exception)
                              ((PyStopIterationObject *)exception)->value == self;
     if (!finished_by_throw) {
         forget_landing(exception);
-        finish(chain, Py_NewRef(exception), true, true);
+        ohw_give_back_room(&chain->lifted);
+        if (chain->tight && chain->source != NULL) {
+            thrown_at_tight_landing(ts, chain, exception);
+        }
+        else {
+            finish(chain, Py_NewRef(exception), true, true);
+        }
     }
     return Py_NewRef(self);
+}
+
+/* The frames go on although the source was not driven by send(): something was thrown in. */
+static void announce(PyThreadState *ts, ohw_chain *chain)
+{
+    PyObject *outcome = Py_NewRef(chain->outcome);
+    ohw_attachment before = ohw_attach(ts, &chain->lifted);
+    int status = ohw_report_resumed(ts, &chain->lifted, chain->failed ? outcome : NULL);
+    ohw_detach(ts, &chain->lifted, before);
+    Py_DECREF(outcome);
+    if (status < 0) {
+        finish(chain, py_take_raised(), true, false);
+    }
 }
 
 static PyObject *landing_finished(PyObject *self)
 {
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
-    if (!chain->lifted.away || chain->outcome == NULL || py_current(ts) != chain->lifted.host) {
+    if (!chain->lifted.away || chain->outcome == NULL || chain->lifted.reserved != NULL ||
+        py_current(ts) != chain->lifted.host) {
         PyErr_SetString(PyExc_TypeError, "bad operand type for unary ~: 'ohwait._core.Chain'");
         return NULL;
     }
     ohw_give_back_room(&chain->lifted);
+    if (!chain->announced && ohw_listened_to(ts)) {
+        announce(ts, chain);
+    }
     return ohw_reserve(ts, &chain->lifted) < 0 ? NULL : Py_NewRef(self);
 }
 
@@ -332,6 +428,7 @@ static PyObject *landing_yielded(PyObject *self)
     }
     ohw_give_back_room(&chain->lifted);
     chain->yielded = NULL;
+    chain->tight = true;
     return yielded;
 }
 

@@ -12,11 +12,20 @@ typedef struct {
     bool failed;                /* outcome is an exception */
     bool thrown;                /* it was thrown into the host: it gets its context where it is raised */
     bool running;               /* its source is being driven */
+    bool tight;                 /* its host waits at a tight landing, where throw() and close() arrive unannounced */
+    bool announced;             /* profilers and tracers know that the frames have been resumed */
     ohw_lifted lifted;
     py_word words[];
 } ohw_chain;
 
 extern PyTypeObject ohw_chain_type;
+
+/* Attribute names, interned: the type cache holds on to each name that it is asked for. */
+typedef struct { PyObject *send, *throw, *close, *cr_await; } ohw_name_table;
+extern ohw_name_table ohw_names;
+int ohw_names_init(void);
+/* -1: error; otherwise *value is new, or NULL where there is no such attribute.  May run Python code. */
+int ohw_lookup(PyObject *object, PyObject *name, PyObject **value);
 
 /* A chain that drives `source` and has already yielded `yielded` (both stolen on success), with room for `words`.
  * New reference, not yet tracked by the collector.  NULL with MemoryError.  May run the garbage collector. */

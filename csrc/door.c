@@ -39,8 +39,8 @@ static void refuse(PyThreadState *ts, const ohw_walk *walk)
 /* Call close(), where there is one, keeping the exception that is set. */
 static void close_quietly(PyObject *object)
 {
-    PyObject *error = py_take_raised();
-    PyObject *result = PyObject_CallMethod(object, "close", NULL);
+    PyObject *error = py_take_raised();     /* may be none */
+    PyObject *result = PyObject_CallMethodNoArgs(object, ohw_names.close);
     if (result == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
         PyErr_Clear();
     }
@@ -48,17 +48,21 @@ static void close_quietly(PyObject *object)
         PyErr_WriteUnraisable(object);
     }
     Py_XDECREF(result);
-    py_raise(error);
+    if (error != NULL) {
+        py_raise(error);
+    }
 }
 
-/* An awaitable that was refused will be awaited by nobody: it must not complain of that. */
+/* An awaitable that was refused will be awaited by nobody: it must not complain of that.  Keeps the exception set. */
 static void discard(PyObject *awaitable)
 {
-    bool started = PyCoro_CheckExact(awaitable) && !py_is_new(awaitable);
-    if (!started && (PyCoro_CheckExact(awaitable) || (PyObject_HasAttrString(awaitable, "send") &&
-                                                      PyObject_HasAttrString(awaitable, "throw")))) {
+    PyObject *error = py_take_raised();
+    bool is_coroutine = PyCoro_CheckExact(awaitable);
+    if (is_coroutine ? py_is_new(awaitable) : PyObject_HasAttr(awaitable, ohw_names.send) &&
+                                                  PyObject_HasAttr(awaitable, ohw_names.throw)) {
         close_quietly(awaitable);
     }
+    py_raise(error);
 }
 
 static bool is_awaitable(PyObject *object)
@@ -90,7 +94,7 @@ static PyObject *iterator_of(PyObject *awaitable)
     PyObject *iterator = PyCoro_CheckExact(awaitable) ? Py_NewRef(awaitable) : py_awaitable_iterator(awaitable);
     Py_DECREF(awaitable);
     if (iterator != NULL && PyCoro_CheckExact(iterator) && !py_is_new(iterator)) {
-        PyObject *awaited = PyObject_GetAttrString(iterator, "cr_await");
+        PyObject *awaited = PyObject_GetAttr(iterator, ohw_names.cr_await);
         if (awaited != Py_None) {
             if (awaited != NULL) {
                 PyErr_SetString(PyExc_RuntimeError, "coroutine is being awaited already");
@@ -146,6 +150,12 @@ static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitab
         return NULL;
     }
     if (PyIter_Send(source, Py_None, &result) == PYGEN_NEXT) {
+        if (ohw_listened_to(ts) && ohw_report_suspended(ts, walk.top, walk.host, result) < 0) {
+            Py_DECREF(result);
+            close_quietly(source);
+            Py_DECREF(source);
+            return NULL;
+        }
         return suspend(ts, door, &walk, source, result);
     }
     Py_DECREF(source);
@@ -161,5 +171,6 @@ PyObject *ohw_door_open(PyThreadState *ts, py_frame *door)
     }
     PyObject *result = await_from(ts, door, awaitable);
     py_set_current(ts, door);
+    ohw_swallow_return(ts);
     return result;
 }

@@ -8,14 +8,25 @@ typedef struct {
     int number;                 /* plain frames below it */
 } link_object;
 
-/* The lifted frame with `number` others below it, or NULL. */
+/* The lifted frame with `number` others below it, or NULL; frames that are CPython's own do not count. */
 static py_frame *frame_number(const ohw_lifted *lifted, int number)
 {
-    py_frame *frame = lifted->away && number < lifted->frames ? lifted->top : NULL;
-    for (int above = lifted->frames - 1 - number; frame != NULL && above > 0; above--) {
-        frame = py_caller_beyond_c(frame);
+    int count = 0;
+    if (!lifted->away) {
+        return NULL;
     }
-    return frame;
+    for (py_frame *frame = lifted->top; frame != NULL; frame = py_caller_beyond_c(frame)) {
+        count += py_is_complete(frame);
+        if (frame == lifted->bottom) {
+            break;
+        }
+    }
+    for (py_frame *frame = lifted->top; frame != NULL && number < count; frame = py_caller_beyond_c(frame)) {
+        if (py_is_complete(frame) && --count == number) {
+            return frame;
+        }
+    }
+    return NULL;
 }
 
 PyObject *ohw_link_frame(ohw_chain *chain, int number)

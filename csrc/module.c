@@ -15,7 +15,7 @@ static PyObject *hook_invert(PyObject *self)
     PyThreadState *ts = py_thread();
     py_frame *frame = py_current(ts);
     PyObject *function = ((hook *)self)->function;
-    if (function == NULL || (PyObject *)py_code(frame) != PyFunction_GET_CODE(function)) {
+    if (function == NULL || frame == NULL || (PyObject *)py_code(frame) != PyFunction_GET_CODE(function)) {
         PyErr_SetString(PyExc_TypeError, "this object belongs to ohwait() and works nowhere else");
         return NULL;
     }
@@ -35,7 +35,9 @@ static PyTypeObject hook_type = {
 static PyObject *enter_resume(PyThreadState *ts, py_frame *frame)
 {
     (void)frame;
-    return ohw_chain_resume(ts);
+    PyObject *result = ohw_chain_resume(ts);
+    ohw_swallow_return(ts);
+    return result;
 }
 
 static const char door_source[] =
@@ -112,7 +114,7 @@ static PyObject *core_obstacle(PyObject *module, PyObject *Py_UNUSED(none))
 static PyObject *core_inline_next_loop(PyObject *module, PyObject *Py_UNUSED(none))
 {
     py_frame *method = py_current(py_thread());
-    py_frame *loop = py_caller(method) != NULL ? NULL : py_caller_beyond_c(method);
+    py_frame *loop = method == NULL || py_caller(method) != NULL ? NULL : py_caller_beyond_c(method);
     return PyBool_FromLong(loop != NULL && py_inline_for_loop(loop));
 }
 
@@ -195,7 +197,7 @@ static int execute(PyObject *module)
 {
     if (check_interpreter() < 0 || PyType_Ready(&ohw_chain_type) < 0 ||
         PyType_Ready(&ohw_link_type) < 0 || PyType_Ready(&hook_type) < 0 ||
-        ohw_landing_init() < 0) {
+        ohw_landing_init() < 0 || ohw_names_init() < 0) {
         return -1;
     }
     PyObject *door = hidden_function(door_source, "ohwait", ohw_door_open);

@@ -32,6 +32,12 @@ typedef struct {
     uint16_t return_offset;     /* added when a callee returns; 0 where the interpreter has none */
 } py_position;
 
+/* Hooks that would run between the instructions of a landing. */
+typedef struct {
+    void *eval;                 /* somebody's own evaluation function (PEP 523) */
+    int tracing;
+} py_quiet;
+
 /* One instruction of a code sequence that ohwait assembles (frames/landing.c). */
 typedef enum { PY_ARG, PY_NONE, PY_RESUME_FUNCTION, PY_HOOK, PY_FORWARD, PY_BACKWARD } py_operand;
 typedef struct {
@@ -51,12 +57,18 @@ typedef struct {
     int handler;                /* instruction number of the handler, entered with [chain, exception] */
 } py_landing;
 
+/* What happens to a suspended frame, as profilers, tracers and sys.monitoring are told. */
+typedef enum { PY_YIELDS, PY_RESUMES, PY_THROWS } py_event;
+
 /* ---- the interpreter as a whole -------------------------------------------------------------------------------- */
 
 /* NULL if this interpreter's layout is the one compiled in, else what differs (static text). */
 static inline const char *py_layout_mismatch(void);
 /* Frames of Python calls are made by somebody's own evaluation function (PEP 523): no call is inlined then. */
 static inline bool py_eval_replaced(PyThreadState *ts);
+/* Switch off all that could run, or keep a call from being inlined, until _resume has put the frames back. */
+static inline py_quiet py_enter_quiet(PyThreadState *ts);
+static inline void py_leave_quiet(PyThreadState *ts, py_quiet quiet);
 static inline PyThreadState *py_thread(void);
 
 /* ---- frames ---------------------------------------------------------------------------------------------------- */
@@ -85,7 +97,9 @@ static inline void py_moved(py_frame *to, const py_frame *from);
 /* References that rely on the caller's frame staying where it is become references of their own. */
 static inline void py_make_self_contained(py_frame *frame);
 static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg);
-/* Drop what the frame owns, as if it had been unwound.  May run Python code. */
+/* Has it begun?  Hidden functions never do; CPython's own shims around __init__ neither. */
+static inline bool py_is_complete(py_frame *frame);
+/* Drop what the frame owns, as if it had been unwound; a generator's is at its end.  May run Python code. */
 static inline void py_drop_frame(py_frame *frame);
 /* Local variable 0, taken out of the frame.  New reference or NULL. */
 static inline PyObject *py_take_argument(py_frame *frame);
@@ -125,6 +139,16 @@ static inline bool py_in_top_chunk(PyThreadState *ts, const py_frame *frame);
 static inline bool py_on_top_of_data_stack(PyThreadState *ts, const py_frame *frame);
 /* A sampling profiler may have remembered one of the frames [top, host): it must look again. */
 static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host);
+
+/* ---- profilers, tracers, sys.monitoring ------------------------------------------------------------------------ */
+
+/* Somebody may listen, and not from inside a callback.  Cheap. */
+static inline bool py_listened_to(PyThreadState *ts);
+/* Tell those who listen that `frame`, at its current call, yields `value`, is resumed, or has `value` thrown in.
+ * -1 with what a callback raised.  Runs Python code. */
+static inline int py_report(PyThreadState *ts, py_frame *frame, py_event event, PyObject *value);
+/* Keep the return of the hidden function that is running from being reported. */
+static inline void py_swallow_return(PyThreadState *ts);
 
 /* ---- code objects ---------------------------------------------------------------------------------------------- */
 

@@ -26,6 +26,9 @@
 #define PY_GET_CODE_SLOT _PyCode_GetExtra
 #define PY_SET_CODE_SLOT _PyCode_SetExtra
 #define PY_ITERNEXT_CARRIES_RESULT 1                /* SEND replaces the receiver by the result */
+#define PY_HOST_REPORTS_ITSELF 1                    /* at its landing: YIELD_VALUE and RESUME are traced */
+#define PY_TRACING_SWITCH(ts) ((ts)->cframe->use_tracing)
+#define PY_SET_TRACING_SWITCH(ts, value) ((ts)->cframe->use_tracing = (uint8_t)(value))
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 
 #include "cpython/slots_plain.h"
@@ -43,8 +46,6 @@ static inline py_frame *py_caller(const py_frame *frame) { return frame->is_entr
 static inline py_frame *py_caller_beyond_c(const py_frame *frame) { return frame->previous; }
 
 static inline PyGenObject *py_generator(py_frame *frame) { return _PyFrame_GetGenerator(frame); }
-
-static inline bool py_eval_replaced(PyThreadState *ts) { return ts->interp->eval_frame != NULL; }
 
 static inline const char *py_layout_mismatch(void) { return NULL; }     /* 3.11 does not describe its layout */
 
@@ -69,6 +70,8 @@ static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) {
 static inline bool py_inline_for_loop(py_frame *frame) { (void)frame; return false; }
 
 #include "cpython/await.h"
+
+#include "cpython/report_tracing.h"
 
 static const py_instruction py_hidden[] = {
     {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},

@@ -27,6 +27,10 @@
 #define PY_GET_CODE_SLOT PyUnstable_Code_GetExtra
 #define PY_SET_CODE_SLOT PyUnstable_Code_SetExtra
 #define PY_ITERNEXT_CARRIES_RESULT 0                /* SEND reads NULL without an exception as "returned None" */
+#define PY_HOST_REPORTS_ITSELF 0
+#define PY_MONITORING_VERSION(interp) ((interp)->ceval.instrumentation_version)
+#define PY_TRACING_SWITCH(ts) 0
+#define PY_SET_TRACING_SWITCH(ts, value) ((void)(value))
 #define PY_RAISED_IS_A_TRIPLE 0
 
 #include "cpython/slots_plain.h"
@@ -52,8 +56,6 @@ static inline py_frame *py_caller_beyond_c(const py_frame *frame)
 
 static inline PyGenObject *py_generator(py_frame *frame) { return _PyFrame_GetGenerator(frame); }
 
-static inline bool py_eval_replaced(PyThreadState *ts) { return ts->interp->eval_frame != NULL; }
-
 static inline const char *py_layout_mismatch(void)
 {
     const struct _Py_DebugOffsets *here = &_PyRuntime.debug_offsets;
@@ -73,7 +75,14 @@ static inline int py_silence(PyCodeObject *code)
     return 0;
 }
 
-static inline void py_prepare_landing(PyCodeObject *landing) { (void)landing; }
+static inline void py_prepare_landing(PyCodeObject *landing)
+{
+#ifdef Py_DEBUG
+    (void)landing;
+#else
+    landing->co_flags |= CO_NO_MONITORING_EVENTS;
+#endif
+}
 
 static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code)
 {
@@ -93,13 +102,19 @@ static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) {
 static inline bool py_inline_for_loop(py_frame *frame)
 {
     _Py_CODEUNIT *at = frame->instr_ptr;
-    if (at->op.code != GET_ITER) {
+    int opcode = at->op.code;
+    if (opcode != GET_ITER) {
         return false;
     }
-    for (at++; at->op.code == LOAD_FAST_AND_CLEAR || at->op.code == SWAP || at->op.code == BUILD_LIST ||
-               at->op.code == BUILD_SET || at->op.code == BUILD_MAP; at++) {
+    at += 1;
+    while (/* a comprehension saves its variables first; a long body makes the jump's argument long */
+           at->op.code == LOAD_FAST_AND_CLEAR || at->op.code == SWAP || at->op.code == COPY ||
+             at->op.code == BUILD_LIST || at->op.code == BUILD_SET || at->op.code == BUILD_MAP ||
+             at->op.code == EXTENDED_ARG) {
+        at++;
     }
-    if (at->op.code == FOR_ITER) {
+    opcode = at->op.code;
+    if (opcode == FOR_ITER || opcode == FOR_ITER_LIST || opcode == FOR_ITER_TUPLE || opcode == FOR_ITER_RANGE) {
         at->op.code = FOR_ITER_GEN;
     }
     return at->op.code == FOR_ITER_GEN;
@@ -107,15 +122,24 @@ static inline bool py_inline_for_loop(py_frame *frame)
 
 static inline PyObject *py_awaitable_iterator(PyObject *awaitable) { return _PyCoro_GetAwaitableIter(awaitable); }
 
+#include "cpython/report_monitoring.h"
+
 static const py_instruction py_hidden[] = {
     {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},
 };
 
+/* A RESUME would instrument the landing.  Debug builds insist on it (_PyGen_yf, Objects/genobject.c), and loop for ever
+ * where it meets code that has no events: there the landing is told to be up to date instead. */
+#ifdef Py_DEBUG
+#  define PY_AFTER_YIELD RESUME
+#else
+#  define PY_AFTER_YIELD NOP
+#endif
 static const py_instruction py_landing_code[] = {
     /* 0 */ {LOAD_CONST, 0, PY_NONE, 0},
     /* 1 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 5},
     /* 2 */ {YIELD_VALUE, 0, PY_ARG, 1},
-    /* 3 */ {RESUME, 0, PY_ARG, RESUME_AFTER_AWAIT},
+    /* 3 */ {PY_AFTER_YIELD, 0, PY_ARG, RESUME_AFTER_AWAIT},
     /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 1},
     /* 5 */ {POP_TOP, 0, PY_ARG, 0},
     /* 6 */ {UNARY_INVERT, 0, PY_ARG, 0},

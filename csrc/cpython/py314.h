@@ -29,6 +29,10 @@
 #define PY_GET_CODE_SLOT PyUnstable_Code_GetExtra
 #define PY_SET_CODE_SLOT PyUnstable_Code_SetExtra
 #define PY_ITERNEXT_CARRIES_RESULT 0                /* SEND reads NULL without an exception as "returned None" */
+#define PY_HOST_REPORTS_ITSELF 0
+#define PY_MONITORING_VERSION(interp) ((interp)->ceval.instrumentation_version)
+#define PY_TRACING_SWITCH(ts) 0
+#define PY_SET_TRACING_SWITCH(ts, value) ((void)(value))
 #define PY_RAISED_IS_A_TRIPLE 0
 
 #include "cpython/slots_tagged.h"
@@ -56,8 +60,6 @@ static inline py_frame *py_caller_beyond_c(const py_frame *frame)
 }
 
 static inline PyGenObject *py_generator(py_frame *frame) { return _PyGen_GetGeneratorFromFrame(frame); }
-
-static inline bool py_eval_replaced(PyThreadState *ts) { return ts->interp->eval_frame != NULL; }
 
 static inline const char *py_layout_mismatch(void)
 {
@@ -95,19 +97,27 @@ static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) {
 static inline bool py_inline_for_loop(py_frame *frame)
 {
     _Py_CODEUNIT *at = frame->instr_ptr;
-    if (at->op.code != GET_ITER) {
+    int opcode = at->op.code;
+    if (opcode != GET_ITER) {
         return false;
     }
-    for (at++; at->op.code == LOAD_FAST_AND_CLEAR || at->op.code == SWAP || at->op.code == BUILD_LIST ||
-               at->op.code == BUILD_SET || at->op.code == BUILD_MAP; at++) {
+    at += 1;
+    while (/* a comprehension saves its variables first; a long body makes the jump's argument long */
+           at->op.code == LOAD_FAST_AND_CLEAR || at->op.code == SWAP || at->op.code == COPY ||
+             at->op.code == BUILD_LIST || at->op.code == BUILD_SET || at->op.code == BUILD_MAP ||
+             at->op.code == EXTENDED_ARG) {
+        at++;
     }
-    if (at->op.code == FOR_ITER) {
+    opcode = at->op.code;
+    if (opcode == FOR_ITER || opcode == FOR_ITER_LIST || opcode == FOR_ITER_TUPLE || opcode == FOR_ITER_RANGE) {
         at->op.code = FOR_ITER_GEN;
     }
     return at->op.code == FOR_ITER_GEN;
 }
 
 static inline PyObject *py_awaitable_iterator(PyObject *awaitable) { return _PyCoro_GetAwaitableIter(awaitable); }
+
+#include "cpython/report_monitoring.h"
 
 static const py_instruction py_hidden[] = {
     {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},

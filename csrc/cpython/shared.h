@@ -15,6 +15,24 @@ static inline void py_set_caller(py_frame *frame, py_frame *caller) { frame->pre
 
 static inline bool py_on_data_stack(const py_frame *frame) { return frame->owner == FRAME_OWNED_BY_THREAD; }
 
+static inline bool py_is_complete(py_frame *frame) { return !_PyFrame_IsIncomplete(frame); }
+
+static inline bool py_eval_replaced(PyThreadState *ts) { return ts->interp->eval_frame != NULL; }
+
+static inline py_quiet py_enter_quiet(PyThreadState *ts)
+{
+    py_quiet quiet = {(void *)(uintptr_t)ts->interp->eval_frame, PY_TRACING_SWITCH(ts)};
+    ts->interp->eval_frame = NULL;
+    PY_SET_TRACING_SWITCH(ts, 0);
+    return quiet;
+}
+
+static inline void py_leave_quiet(PyThreadState *ts, py_quiet quiet)
+{
+    ts->interp->eval_frame = (_PyFrameEvalFunction)(uintptr_t)quiet.eval;
+    PY_SET_TRACING_SWITCH(ts, quiet.tracing);
+}
+
 static inline bool py_generator_executing(PyGenObject *generator)
 {
     return generator->gi_frame_state == FRAME_EXECUTING;
@@ -68,8 +86,16 @@ static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg)
 static inline void py_drop_frame(py_frame *frame)
 {
     PyFrameObject *object = frame->frame_obj;
+    bool in_generator = frame->owner == FRAME_OWNED_BY_GENERATOR;
     frame->frame_obj = NULL;
     frame->previous = NULL;
+    if (in_generator) {
+        PyGenObject *generator = py_generator(frame);
+        generator->gi_frame_state = FRAME_CLEARED;
+        generator->gi_exc_state.previous_item = NULL;
+        Py_CLEAR(generator->gi_exc_state.exc_value);
+        Py_INCREF(py_code(frame));      /* stays with the generator */
+    }
     if (object != NULL && Py_REFCNT(object) > 1) {
         py_frame *own = (py_frame *)object->_f_frame_data;
         py_make_self_contained(frame);

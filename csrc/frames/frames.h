@@ -50,6 +50,7 @@ typedef struct {
     _PyErr_StackItem *exception_state;      /* Borrowed: that of the innermost generator, or the host's */
     PyThreadState *thread;  /* Borrowed: that of the lift; valid while room or reserved is not NULL */
     py_frame *room;         /* place on the data stack that has not been given back yet; NULL otherwise */
+    py_quiet quiet;         /* while reserved is not NULL: hooks that are switched off */
     py_frame *reserved;     /* place on the data stack, taken before `_resume` is called; NULL otherwise */
     size_t size;            /* words of it, as they lie in it */
     int frames;             /* recursion units given back */
@@ -66,7 +67,8 @@ int ohw_visit_lifted(ohw_lifted *lifted, visitproc visit, void *arg);
 /* The frames will never run again: drop them, innermost first.  May run Python code. */
 void ohw_drop_lifted(ohw_lifted *lifted);
 
-/* Lifted frames take part in a call (they are found by f_back and sys.exc_info()) while their awaitable is driven. */
+/* Lifted frames take part in a call (they are found by f_back and sys.exc_info()) while their host drives their
+ * awaitable; the host cannot be resumed meanwhile, as it runs. */
 typedef struct {
     py_frame *current;
     _PyErr_StackItem *exception_state;
@@ -74,6 +76,16 @@ typedef struct {
 } ohw_attachment;
 ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted);
 void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment attachment);
+
+/* ---- events.c: Python code may run in all of these ---- */
+
+bool ohw_listened_to(PyThreadState *ts);
+/* The frames from `top` down to `host` are about to be suspended with `value`.  -1 with a callback's exception. */
+int ohw_report_suspended(PyThreadState *ts, py_frame *top, py_frame *host, PyObject *value);
+/* Attached frames go on: host first.  `thrown`: the exception they go on with, or NULL. */
+int ohw_report_resumed(PyThreadState *ts, ohw_lifted *lifted, PyObject *thrown);
+/* The hidden function that is running is none of their business. */
+void ohw_swallow_return(PyThreadState *ts);
 
 /* ---- splice.c ---- */
 

@@ -87,15 +87,13 @@ void ohw_give_back_room(ohw_lifted *lifted)
 ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted)
 {
     ohw_attachment before = {py_current(ts), py_exception_state(ts), false};
-    if (!lifted->away) {
-        return before;
+    if (!lifted->away || before.current != lifted->host) {
+        return before;      /* driven by somebody else: the host may be resumed meanwhile */
     }
-    if (before.current == lifted->host) {
-        before.host_runs = true;
-        lifted->home = py_exchange_position(lifted->host, lifted->home);
-    }
+    before.host_runs = true;
+    lifted->home = py_exchange_position(lifted->host, lifted->home);
     if (lifted->bottom != NULL) {
-        py_set_caller(lifted->bottom, before.current);
+        py_set_caller(lifted->bottom, lifted->host);
         py_set_current(ts, lifted->top);
     }
     if (before.exception_state == py_generator_exception_state(py_generator(lifted->host))) {
@@ -106,12 +104,12 @@ ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted)
 
 void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
 {
-    if (lifted->away && lifted->bottom != NULL) {
-        py_set_caller(lifted->bottom, NULL);
-    }
-    py_set_current(ts, before.current);
-    py_set_exception_state(ts, before.exception_state);
     if (before.host_runs) {
+        if (lifted->bottom != NULL) {
+            py_set_caller(lifted->bottom, NULL);
+        }
+        py_set_current(ts, before.current);
+        py_set_exception_state(ts, before.exception_state);
         lifted->home = py_exchange_position(lifted->host, lifted->home);
     }
 }
@@ -145,9 +143,7 @@ void ohw_drop_lifted(ohw_lifted *lifted)
     ohw_count.cleared++;
     for (py_frame *frame = lifted->top, *next; frame != NULL; frame = next) {
         next = frame == lifted->bottom ? NULL : py_caller_beyond_c(frame);
-        if (py_on_data_stack(frame)) {
-            py_drop_frame(frame);
-        }
+        py_drop_frame(frame);
     }
     lifted->top = lifted->bottom = NULL;
     py_drop_words(lifted->words, lifted->parked);

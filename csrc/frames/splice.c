@@ -23,6 +23,7 @@ int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
     }
     py_add_recursion(ts, SPARE_CALLS);
     lifted->thread = ts;
+    lifted->quiet = py_enter_quiet(ts);
     return 0;
 }
 
@@ -48,6 +49,7 @@ static void move_frames_back(py_frame *resume, ohw_lifted *lifted)
 void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted)
 {
     ohw_check_before_splice(ts, resume, lifted);
+    py_leave_quiet(ts, lifted->quiet);
     py_position at_landing = py_exchange_position(lifted->host, lifted->home);
     py_put_stack(lifted->host, lifted->words, lifted->parked);
     move_frames_back(resume, lifted);

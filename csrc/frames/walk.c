@@ -7,10 +7,10 @@ static inline bool is_host(py_frame *frame)
            py_code(frame)->co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE);
 }
 
-/* A C function stands above `frame`: it matters only if there is a coroutine below it. */
+/* C code called `frame` (NULL: there is no frame at all); it matters only if there is a coroutine below it. */
 static ohw_obstacle obstacle_at(py_frame *frame, py_frame **c_caller)
 {
-    *c_caller = py_caller_beyond_c(frame);
+    *c_caller = frame == NULL ? NULL : py_caller_beyond_c(frame);
     for (frame = *c_caller; frame != NULL; frame = py_caller_beyond_c(frame)) {
         if (is_host(frame)) {
             return OHW_C_FUNCTION;
