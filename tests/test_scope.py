@@ -26,12 +26,12 @@ def auto() -> Iterator[None]:
 def test_children_run_at_the_same_time_and_end_before_the_scope(loop: Loop, within_scope: Enter) -> None:
     def main() -> tuple[list[Handle[int]], int]:
         before = loop.tasks()
-        handles = within_scope(lambda s: [s.spawn(double, n, 0.02) for n in range(20)])
+        handles = within_scope(lambda s: [s.spawn(double, n, 0.05) for n in range(20)])
         return handles, loop.tasks() - before
 
     started = time.monotonic()
     handles, more_tasks = loop.run(main)
-    assert time.monotonic() - started < 0.3
+    assert time.monotonic() - started < 0.8
     assert all(handle.done() for handle in handles)
     assert more_tasks <= (20 if loop.backend == "asyncio" else 0)  # asyncio counts tasks until their callbacks ran.
     assert [handle._outcome() for handle in handles] == [2 * n for n in range(20)]

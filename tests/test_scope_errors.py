@@ -229,12 +229,17 @@ def test_a_child_that_does_not_let_itself_be_cancelled(loop: Loop) -> None:
 def test_cancelled_from_outside_at_the_end_of_the_body(loop: Loop, within_scope: Enter) -> None:
     children = [Forever(), Forever(cleanup=0.01)]
 
+    def body(s: Scope) -> None:
+        for child in children:
+            s.spawn(child)
+            child.wait_for_start()
+
     def plain() -> str:
-        within_scope(lambda s: [s.spawn(child) for child in children])
+        within_scope(body)
         return "not cancelled"
 
     async def main() -> tuple[object, list[list[str]]]:
-        result = await loop.within(0.02, plain)
+        result = await loop.within(0.1, plain)
         log = [list(child.log) for child in children]
         sleep(0.001)
         return result, log
@@ -249,10 +254,11 @@ def test_cancelled_from_outside_in_the_body(loop: Loop, within_scope: Enter) -> 
 
     def body(s: Scope) -> None:
         s.spawn(child)
+        child.wait_for_start()
         sleep(1000)
 
     async def main() -> tuple[object, list[str]]:
-        result = await loop.within(0.02, lambda: within_scope(body))
+        result = await loop.within(0.1, lambda: within_scope(body))
         return result, list(child.log)
 
     assert loop.run_coroutine(main) == (None, ["started", "cancelled"])
@@ -269,11 +275,12 @@ def test_cancelled_from_outside_with_an_error_besides(loop: Loop, within_scope: 
 
     def body(s: Scope) -> None:
         s.spawn(child)
+        child.wait_for_start()
         sleep(1000)
 
     async def main() -> None:
         with pytest.raises(BaseExceptionGroup) as caught:
-            await loop.within(0.02, lambda: within_scope(body))
+            await loop.within(0.1, lambda: within_scope(body))
         assert caught.group_contains(ArithmeticError)
 
     loop.run_coroutine(main)

@@ -125,11 +125,12 @@ class TestLeftBehind:
 
         def body(s: Scope) -> None:
             s.spawn(child)
+            child.wait_for_start()
             sleep(1000)
 
         async def main() -> None:
             with pytest.raises(ohwait.CFunctionError, match="left the body"):
-                await loop.within(0.01, lambda: by_with(body))
+                await loop.within(0.1, lambda: by_with(body))
             sleep(0.01)
 
         loop.run_coroutine(main)

@@ -239,11 +239,15 @@ class TestTrio:
 
         def body(s: Scope) -> None:
             s.spawn(child)
+            child.wait_for_start()
+            outer.cancel()
             sleep(1000)
+
+        outer = trio.CancelScope()
 
         def main() -> bool:
             with pytest.raises(ohwait.CFunctionError):
-                with trio.move_on_after(0.005):
+                with outer:
                     by_with(body)
             still_running = "cleaned up" not in child.log
             sleep(0.03)
