@@ -7,6 +7,7 @@ has to pass the second time.
 - rewrite.py: turns awaits into calls while modules are imported
 - child.py: the process that runs one module and writes down each outcome
 - runs.py: starts those processes, survives crashes and hangs
+- baseline.py: the unmodified runs, which can be kept
 - compare.py: holds one run against the other, knows the exceptions
 - exceptions.toml: the tests that cannot pass rewritten, each with its reason
 - groups.py: which modules there are

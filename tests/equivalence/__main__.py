@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from . import groups
+from .baseline import baseline
 from .compare import Comparison, compare, exceptions_here
 from .runs import Module, run, stop
 
@@ -45,9 +46,8 @@ def main() -> int:
     exceptions = {} if arguments.all else exceptions_here()
 
     def one(module: Module) -> Comparison:
-        baseline = run(module, rewritten=False)
         rewritten = run(module, rewritten=True, depth=arguments.depth)
-        return compare(module, baseline, rewritten, exceptions, depth=arguments.depth)
+        return compare(module, baseline(module), rewritten, exceptions, depth=arguments.depth)
 
     good = True
     with ThreadPoolExecutor(arguments.jobs) as pool:

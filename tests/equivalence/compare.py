@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from .runs import Module, Run, run
+from .runs import PASSED, Module, Run, run
 
 EXCEPTIONS = Path(__file__).with_name("exceptions.toml")
 
@@ -61,6 +61,8 @@ class Comparison:
         parts += [f"{self.rewritten.lifted} suspensions"] if self.rewritten.lifted else []
         parts += [f"{passed} tests pass unmodified in {self.baseline.seconds:.1f} s"]
         parts += [f"{kept} rewritten in {self.rewritten.seconds:.1f} s"]
+        failed = [test for test, outcome in self.baseline.outcomes.items() if outcome not in (*PASSED, "skipped")]
+        parts += [f"fail unmodified: {', '.join(failed)}"] if failed else []
         parts += [f"unsteady: {', '.join(self.unsteady)}"] if self.unsteady else []
         return ", ".join(parts)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 HERE = Path(__file__).parent
+PASSED = ("passed", "expected failure")
 RESTARTS = 12
 """After so many crashes and hangs a module is given up; tests that were not reached have no outcome."""
 
@@ -51,7 +52,7 @@ class Run:
     """Why the run is incomplete, if it is."""
 
     def passed(self, test: str) -> bool:
-        return self.outcomes.get(test) in ("passed", "expected failure")
+        return self.outcomes.get(test) in PASSED
 
 
 def run(module: Module, *, rewritten: bool, depth: int = 2, only: Collection[str] = ()) -> Run:

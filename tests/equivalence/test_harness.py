@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from . import rewrite
+from .baseline import DIRECTORY, baseline
 from .compare import Comparison, compare, exceptions_here, version_matches
 from .runs import Module, Run, run
 
@@ -194,6 +195,19 @@ def test_an_exception_that_passes_is_stale(package: Path) -> None:
     assert [test.rpartition(".")[2] for test in comparison.stale] == ["test_b"]
     assert not comparison.good
     assert "test_b: is in exceptions.toml, but passes" in comparison.text()
+
+
+def test_a_baseline_is_kept_unless_it_failed(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = package / "kept"
+    monkeypatch.setenv(DIRECTORY, str(kept))
+    for body, files in (("self.fail()", 0), ("pass", 1)):
+        name = f"suite_to_keep_{files}"
+        (package / f"{name}.py").write_text(SUITE.format(body=body))
+        first = baseline(Module(name, (name,)))
+        again = baseline(Module(name, (name,)))
+        assert first.outcomes == again.outcomes
+        assert (first == again) is bool(files)
+        assert len(list(kept.glob(f"{name}-*.json"))) == files
 
 
 def test_exceptions_hold_for_their_versions(tmp_path: Path) -> None:
