@@ -151,7 +151,7 @@ def prepare(
 ) -> Environment:
     """The environment for `on` with `contenders` installed; what is there already is kept.
 
-    ohwait, of the sources in `tree`, is installed anew when those have changed; each tree has an environment of its own.
+    ohwait, of the sources in `tree`, is installed anew when those have changed. Each tree has its own environment.
     A contender that cannot be installed there (no build for that CPython, say) is left out and listed in `missing`.
     """
     key = hashlib.sha256(f"{on.executable} {on.version} {on.compiler} {tree}".encode()).hexdigest()[:8]

@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.cases import Case
 from benchmarks.contenders import Contender
+from benchmarks.driver import CLOCK
 from benchmarks.environment import Environment, run
 from benchmarks.results import Measurement, Results
 
@@ -119,6 +120,7 @@ def results(
             **asdict(method),
             "date": datetime.now(UTC).date().isoformat(),
             "minutes": round((time.monotonic() - began) / 60, 1),
+            "clock": CLOCK,
             "pinned": machine.affinity() is not None,
             "load": machine.load(),
             "revision": machine.revision(tree),

@@ -13,7 +13,8 @@ all the way down, on the same interpreter; below 1 is faster (or smaller) than n
 the function that the coroutine calls calls itself before it waits; at depth 0 there is one function between
 the coroutine and the awaitable.
 
-Each contender runs in processes of its own, timed by pyperf, the contenders by turns in each round. A ratio is taken
+Each contender runs in processes of its own, run by pyperf, the contenders by turns in each round. Times are processor
+time of the thread, which stands still while other processes have the processor. A ratio is taken
 within each round, of the fastest value of each process (the one that other processes disturbed least);
 the tables show the median over the rounds and, in brackets, the quartiles. Memory is what the kernel says
 the process has grown by. Instructions are counted by valgrind's callgrind; they do not depend on what else
