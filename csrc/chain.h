@@ -30,9 +30,34 @@ int ohw_lookup(PyObject *object, PyObject *name, PyObject **value);
 /* A chain that drives `source` and has already yielded `yielded` (both stolen on success), with room for `words`.
  * New reference, not yet tracked by the collector.  NULL with MemoryError.  May run the garbage collector. */
 ohw_chain *ohw_chain_new(PyObject *source, PyObject *yielded, size_t words);
+void ohw_chain_free_spares(void);
+
+/* ---- drive.c: Python code may run in all of these ---- */
+
+/* Ends the driving: `outcome` (stolen) is what the innermost frame will get; `thrown`: by throw(). */
+void ohw_chain_finish(ohw_chain *chain, PyObject *outcome, bool failed, bool thrown);
+/* One step: PYGEN_NEXT with what it yields, or PYGEN_RETURN (nothing in *result) when there is an outcome. */
+PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **result);
+/* New reference to what the source yields in answer to throw(*args); NULL, with no error, when there is an outcome. */
+PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count);
+/* As gen_close_iter (Objects/genobject.c).  New reference to whatever close() returned, or NULL. */
+PyObject *ohw_close_source(PyObject *source);
+/* Slots and methods of the type. */
+PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result);
+PyObject *ohw_chain_iternext(PyObject *self);
+PyObject *ohw_chain_send(PyObject *self, PyObject *value);
+PyObject *ohw_chain_throw(PyObject *self, PyObject *const *args, Py_ssize_t count);
+PyObject *ohw_chain_close(PyObject *self, PyObject *none);
+
+/* ---- at_landing.c ---- */
+
+PyObject *ohw_landing_finished(PyObject *self);                         /* nb_invert */
+PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception);      /* nb_remainder */
+PyObject *ohw_landing_yielded(PyObject *self);                          /* nb_negative */
+PyObject *ohw_landing_sent(PyObject *self, PyObject *value);            /* mp_subscript */
+int ohw_landing_waits(PyObject *self);                                  /* nb_bool */
 /* The hidden function `_resume`: its hook's work.  New reference to the result, or NULL with the exception. */
 PyObject *ohw_chain_resume(PyThreadState *ts);
-void ohw_chain_free_spares(void);
 
 /* ---- link.c: a suspended chain as debuggers walk it ---- */
 

@@ -13,7 +13,6 @@
 #include "opcode.h"
 
 #define PY_CURRENT_FRAME(ts) ((ts)->cframe->current_frame)
-#define PY_RECURSION_LEFT(ts) ((ts)->recursion_remaining)
 #define PY_FUNCTION_FIELD f_func
 #define PY_CODE_FIELD f_code
 #define PY_GENERATOR_CODE(generator) ((generator)->gi_code)
@@ -29,6 +28,7 @@
 #define PY_HOST_REPORTS_ITSELF 1                    /* at its landing: YIELD_VALUE and RESUME are traced */
 #define PY_TRACING_SWITCH(ts) ((ts)->cframe->use_tracing)
 #define PY_SET_TRACING_SWITCH(ts, value) ((ts)->cframe->use_tracing = (uint8_t)(value))
+#define PY_THROW_INTO_HOST_IS_REPORTED 1
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 
 #include "cpython/slots_plain.h"
@@ -68,6 +68,34 @@ static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) {
 
 /* 3.11 runs a generator in an interpreter loop of its own, always. */
 static inline bool py_inline_for_loop(py_frame *frame) { (void)frame; return false; }
+
+/* More than 50 calls beyond the limit are a fatal error in 3.11 (_Py_CheckRecursiveCall, Python/ceval.c).  Frames that
+ * come back there raise the thread's limit above the interpreter's; it is lowered again as soon as there is room. */
+enum { PY_BEYOND_LIMIT = 40 };
+
+static inline void py_raise_limit(PyThreadState *ts, int calls)
+{
+    ts->recursion_limit += calls;
+    ts->recursion_remaining += calls;
+}
+
+static inline void py_add_recursion(PyThreadState *ts, int calls)
+{
+    int raised = ts->recursion_limit - ts->interp->ceval.recursion_limit;
+    ts->recursion_remaining += calls;
+    if (ts->recursion_remaining < -PY_BEYOND_LIMIT) {
+        py_raise_limit(ts, -PY_BEYOND_LIMIT - ts->recursion_remaining);
+    }
+    else if (raised > 0 && ts->recursion_remaining > raised) {
+        py_raise_limit(ts, -raised);
+    }
+}
+
+static inline int py_recursion_left(PyThreadState *ts)
+{
+    py_add_recursion(ts, 0);
+    return ts->recursion_remaining;
+}
 
 #include "cpython/await.h"
 

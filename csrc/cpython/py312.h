@@ -32,6 +32,7 @@
 #define PY_LANDING_RESUME_UNIT 4                    /* of py_landing_code below */
 #define PY_TRACING_SWITCH(ts) 0
 #define PY_SET_TRACING_SWITCH(ts, value) ((void)(value))
+#define PY_THROW_INTO_HOST_IS_REPORTED 1
 #define PY_RAISED_IS_A_TRIPLE 0
 
 #include "cpython/slots_plain.h"
@@ -112,6 +113,7 @@ static inline bool py_inline_for_loop(py_frame *frame)
 #include "cpython/await.h"
 
 #include "cpython/report_monitoring.h"
+#include "cpython/swallow_unwind.h"
 
 static const py_instruction py_hidden[] = {
     {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},

@@ -31,6 +31,8 @@
 #define PY_MONITORING_VERSION(interp) ((interp)->ceval.instrumentation_version)
 #define PY_TRACING_SWITCH(ts) 0
 #define PY_SET_TRACING_SWITCH(ts, value) ((void)(value))
+#define PY_LANDING_YIELD_UNIT 3                     /* of py_landing_code below */
+#define PY_THROW_INTO_HOST_IS_REPORTED 0
 #define PY_RAISED_IS_A_TRIPLE 0
 
 #include "cpython/slots_plain.h"
@@ -75,14 +77,30 @@ static inline int py_silence(PyCodeObject *code)
     return 0;
 }
 
+#ifdef Py_DEBUG
+/* Debug builds check at each event that the code object knows all listeners (debug_check_sanity in
+ * Python/instrumentation.c): the landing is told of them, though none of its instructions is instrumented. */
 static inline void py_prepare_landing(PyCodeObject *landing)
 {
-#ifdef Py_DEBUG
-    (void)landing;
-#else
-    landing->co_flags |= CO_NO_MONITORING_EVENTS;
-#endif
+    landing->_co_monitoring = PyMem_Calloc(1, sizeof(_PyCoMonitoringData));
 }
+
+static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing)
+{
+    landing->_co_instrumentation_version = ts->interp->ceval.instrumentation_version;
+    for (int i = 0; landing->_co_monitoring != NULL && i < _PY_MONITORING_LOCAL_EVENTS; i++) {
+        landing->_co_monitoring->active_monitors.tools[i] = ts->interp->monitors.tools[i];
+    }
+}
+#else
+static inline void py_prepare_landing(PyCodeObject *landing)
+{
+    landing->co_flags |= CO_NO_MONITORING_EVENTS;
+    landing->_co_firsttraceable = 0;        /* without a RESUME, a frame that waits here would count as not begun */
+}
+
+static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
+#endif
 
 static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code)
 {
@@ -90,12 +108,12 @@ static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *co
     return 0;
 }
 
-static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing)
+static inline bool py_is_instrumented(PyCodeObject *landing)
 {
-    landing->_co_instrumentation_version = ts->eval_breaker & ~(uintptr_t)_PY_EVAL_EVENTS_MASK;
+    const _PyCoMonitoringData *monitoring = landing->_co_monitoring;
+    return monitoring != NULL && (monitoring->tools != NULL || monitoring->lines != NULL ||
+                                  _PyCode_CODE(landing)[PY_LANDING_YIELD_UNIT].op.code != YIELD_VALUE);
 }
-
-static inline bool py_is_instrumented(PyCodeObject *landing) { return landing->_co_monitoring != NULL; }
 
 static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) { (void)ts, (void)host; }
 
@@ -123,6 +141,8 @@ static inline bool py_inline_for_loop(py_frame *frame)
 static inline PyObject *py_awaitable_iterator(PyObject *awaitable) { return _PyCoro_GetAwaitableIter(awaitable); }
 
 #include "cpython/report_monitoring.h"
+
+static inline void py_swallow_return(PyThreadState *ts) { (void)ts; }      /* CO_NO_MONITORING_EVENTS does it */
 
 static const py_instruction py_hidden[] = {
     {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},

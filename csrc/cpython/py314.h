@@ -33,6 +33,7 @@
 #define PY_MONITORING_VERSION(interp) ((interp)->ceval.instrumentation_version)
 #define PY_TRACING_SWITCH(ts) 0
 #define PY_SET_TRACING_SWITCH(ts, value) ((void)(value))
+#define PY_THROW_INTO_HOST_IS_REPORTED 0
 #define PY_RAISED_IS_A_TRIPLE 0
 
 #include "cpython/slots_tagged.h"
@@ -80,7 +81,11 @@ static inline int py_silence(PyCodeObject *code)
     return 0;
 }
 
-static inline void py_prepare_landing(PyCodeObject *landing) { landing->co_flags |= CO_NO_MONITORING_EVENTS; }
+static inline void py_prepare_landing(PyCodeObject *landing)
+{
+    landing->co_flags |= CO_NO_MONITORING_EVENTS;
+    landing->_co_firsttraceable = 0;        /* without a RESUME, a frame that waits here would count as not begun */
+}
 
 static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
 
@@ -118,6 +123,8 @@ static inline bool py_inline_for_loop(py_frame *frame)
 static inline PyObject *py_awaitable_iterator(PyObject *awaitable) { return _PyCoro_GetAwaitableIter(awaitable); }
 
 #include "cpython/report_monitoring.h"
+
+static inline void py_swallow_return(PyThreadState *ts) { (void)ts; }      /* CO_NO_MONITORING_EVENTS does it */
 
 static const py_instruction py_hidden[] = {
     {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},

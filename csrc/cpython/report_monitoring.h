@@ -56,7 +56,4 @@ static inline int py_report(PyThreadState *ts, py_frame *frame, py_event event, 
     return offset == NULL ? -1 : status;
 }
 
-/* Hidden functions and landings are silent by themselves. */
-static inline void py_swallow_return(PyThreadState *ts) { (void)ts; }
-
 #endif

@@ -174,9 +174,11 @@ static inline _PyErr_StackItem *py_generator_exception_state(PyGenObject *genera
     return &generator->gi_exc_state;
 }
 
+#ifdef PY_RECURSION_LEFT
 static inline void py_add_recursion(PyThreadState *ts, int calls) { PY_RECURSION_LEFT(ts) += calls; }
 
 static inline int py_recursion_left(PyThreadState *ts) { return PY_RECURSION_LEFT(ts); }
+#endif
 
 #if PY_RAISED_IS_A_TRIPLE
 static inline PyObject *py_take_raised(void)

@@ -163,56 +163,59 @@ static PyCodeObject *make_landing(PyCodeObject *code, int call_site)
 
 /* ---- looking up ---- */
 
-/* Stolen: landing. */
-static int remember(PyCodeObject *code, site_table *old, int call_site, PyCodeObject *landing)
+static site *find(site_table *table, int call_site)
 {
+    for (int i = 0; table != NULL && i < table->count; i++) {
+        if (table->sites[i].call_site == call_site) {
+            return &table->sites[i];
+        }
+    }
+    return NULL;
+}
+
+/* Stolen: landing, also on failure. */
+static int remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
+{
+    site_table *old = py_get_code_slot(code, code_slot);
+    site *known = find(old, call_site);
+    if (known != NULL) {
+        memset(cache, 0, sizeof(cache));
+        Py_SETREF(known->landing, landing);     /* hosts that wait at the old one keep it */
+        return 0;
+    }
     int count = old == NULL ? 0 : old->count;
     site_table *table = PyMem_Malloc(sizeof(site_table) + (size_t)(count + 1) * sizeof(site));
-    if (table != NULL) {
-        table->count = count + 1;
-        for (int i = 0; i < count; i++) {
-            table->sites[i + 1] = old->sites[i];
-        }
-        table->sites[0] = (site){call_site, landing};
-        if (old != NULL) {
-            old->count = 0;         /* its landings have moved; the slot destroys it when it takes the new one */
-        }
-        if (py_set_code_slot(code, code_slot, table) == 0) {
-            return 0;
-        }
-        if (old != NULL) {
-            old->count = count;
-        }
-        PyMem_Free(table);
-    }
-    else {
+    if (table == NULL) {
+        Py_DECREF(landing);
         PyErr_NoMemory();
+        return -1;
+    }
+    table->count = count + 1;
+    table->sites[0] = (site){call_site, landing};
+    if (old != NULL) {
+        memcpy(table->sites + 1, old->sites, (size_t)count * sizeof(site));
+        old->count = 0;         /* its landings have moved; the slot destroys it when it takes the new one */
+    }
+    if (py_set_code_slot(code, code_slot, table) == 0) {
+        return 0;
+    }
+    if (old != NULL) {
+        old->count = count;
     }
     Py_DECREF(landing);
+    PyMem_Free(table);
     return -1;
 }
 
 static PyCodeObject *find_or_make(PyCodeObject *code, int call_site)
 {
-    site_table *table = py_get_code_slot(code, code_slot);
-    for (int i = 0; table != NULL && i < table->count; i++) {
-        site *known = &table->sites[i];
-        if (known->call_site == call_site) {
-            if (!py_is_instrumented(known->landing)) {
-                return known->landing;
-            }
-            PyCodeObject *fresh = make_landing(code, call_site);
-            if (fresh != NULL) {
-                memset(cache, 0, sizeof(cache));
-                Py_SETREF(known->landing, fresh);
-            }
-            return fresh;
-        }
+    site *known = find(py_get_code_slot(code, code_slot), call_site);
+    if (known != NULL && !py_is_instrumented(known->landing)) {
+        return known->landing;
     }
+    /* Making one may run Python code (the collector, audit hooks), and that may suspend here too. */
     PyCodeObject *landing = make_landing(code, call_site);
-    /* Making it may have run the collector, and that other code of this thread, which suspended at the same site. */
-    table = py_get_code_slot(code, code_slot);
-    return landing == NULL || remember(code, table, call_site, landing) < 0 ? NULL : landing;
+    return landing == NULL || remember(code, call_site, landing) < 0 ? NULL : landing;
 }
 
 PyCodeObject *ohw_landing_for(py_frame *host)

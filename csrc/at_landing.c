@@ -1,0 +1,145 @@
+/* The operators that a landing uses on its chain, and what happens at its end:
+ *
+ *     ~chain          the awaitable has finished: reserve room for the frames          -> chain
+ *     chain % exc     `exc` arrived at the landing (throw, close, a finished throw)     -> chain
+ *     -chain          tight landings: what was yielded
+ *     chain[value]    tight landings: drive the awaitable with a sent value             -> chain
+ *     bool(chain)     tight landings: it has yielded again
+ */
+#include "chain.h"
+
+/* The entry that the landing added to the traceback is not a place where the exception has been. */
+static void forget_landing(PyObject *exception)
+{
+    PyTracebackObject *traceback = (PyTracebackObject *)PyException_GetTraceback(exception);
+    if (traceback != NULL) {
+        PyObject *inner = traceback->tb_next == NULL ? Py_None : (PyObject *)traceback->tb_next;
+        (void)PyException_SetTraceback(exception, inner);
+        Py_DECREF(traceback);
+    }
+}
+
+/* A tight landing's throw(exception) or close(): what chain_throw and chain_close are told elsewhere. */
+static void thrown_at_tight_landing(PyThreadState *ts, ohw_chain *chain, PyObject *exception)
+{
+    ohw_attachment before = ohw_attach(ts, &chain->lifted);
+    if (!PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit)) {
+        chain->yielded = ohw_chain_throw_on(chain, &exception, 1);
+    }
+    else {
+        PyObject *source = Py_NewRef(chain->source), *closed = ohw_close_source(source);
+        ohw_chain_finish(chain, closed != NULL ? Py_NewRef(exception) : py_take_raised(), true, true);
+        Py_XDECREF(closed);
+        Py_DECREF(source);
+    }
+    ohw_detach(ts, &chain->lifted, before);
+}
+
+PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
+{
+    ohw_chain *chain = (ohw_chain *)self;
+    PyThreadState *ts = py_thread();
+    if (Py_TYPE(self) != &ohw_chain_type || !PyExceptionInstance_Check(exception) || !chain->lifted.away ||
+        chain->running || py_current(ts) != chain->lifted.host) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    bool finished_by_throw = chain->source == NULL && chain->outcome != NULL &&
+                             PyErr_GivenExceptionMatches(exception, PyExc_StopIteration) &&
+                             ((PyStopIterationObject *)exception)->value == self;
+    if (!finished_by_throw) {
+        forget_landing(exception);
+        ohw_give_back_room(&chain->lifted);
+        if (chain->tight && chain->source != NULL) {
+            thrown_at_tight_landing(ts, chain, exception);
+        }
+        else {
+            ohw_chain_finish(chain, Py_NewRef(exception), true, true);
+        }
+    }
+    return Py_NewRef(self);
+}
+
+/* The frames go on although the source was not driven by send(): something was thrown in. */
+static void announce(PyThreadState *ts, ohw_chain *chain)
+{
+    PyObject *outcome = Py_NewRef(chain->outcome);
+    ohw_attachment before = ohw_attach(ts, &chain->lifted);
+    int status = ohw_report_resumed(ts, &chain->lifted, chain->failed ? outcome : NULL);
+    ohw_detach(ts, &chain->lifted, before);
+    Py_DECREF(outcome);
+    if (status < 0) {
+        ohw_chain_finish(chain, py_take_raised(), true, false);
+    }
+}
+
+PyObject *ohw_landing_finished(PyObject *self)
+{
+    ohw_chain *chain = (ohw_chain *)self;
+    PyThreadState *ts = py_thread();
+    if (!chain->lifted.away || chain->outcome == NULL || chain->lifted.reserved != NULL ||
+        py_current(ts) != chain->lifted.host) {
+        PyErr_SetString(PyExc_TypeError, "bad operand type for unary ~: 'ohwait._core.Chain'");
+        return NULL;
+    }
+    ohw_give_back_room(&chain->lifted);
+    if (!chain->announced && ohw_listened_to(ts)) {
+        announce(ts, chain);
+    }
+    return ohw_reserve(ts, &chain->lifted) < 0 ? NULL : Py_NewRef(self);
+}
+
+PyObject *ohw_landing_yielded(PyObject *self)
+{
+    ohw_chain *chain = (ohw_chain *)self;
+    PyObject *yielded = chain->yielded;
+    if (yielded == NULL) {
+        PyErr_SetString(PyExc_TypeError, "bad operand type for unary -: 'ohwait._core.Chain'");
+        return NULL;
+    }
+    ohw_give_back_room(&chain->lifted);
+    chain->yielded = NULL;
+    chain->tight = true;
+    return yielded;
+}
+
+PyObject *ohw_landing_sent(PyObject *self, PyObject *value)
+{
+    ohw_chain *chain = (ohw_chain *)self;
+    PyObject *result;
+    PySendResult status = ohw_chain_advance(chain, value, &result);
+    if (status == PYGEN_NEXT) {
+        chain->yielded = result;
+    }
+    return status == PYGEN_ERROR ? NULL : Py_NewRef(self);
+}
+
+int ohw_landing_waits(PyObject *self) { return ((ohw_chain *)self)->yielded != NULL; }
+
+PyObject *ohw_chain_resume(PyThreadState *ts)
+{
+    py_frame *resume = py_current(ts);
+    PyObject *argument = py_take_argument(resume);
+    ohw_chain *chain = (ohw_chain *)argument;
+    if (argument == NULL || Py_TYPE(argument) != &ohw_chain_type || !chain->lifted.away ||
+        chain->lifted.reserved == NULL || py_caller(resume) != chain->lifted.host) {
+        Py_XDECREF(argument);
+        PyErr_SetString(PyExc_SystemError, "ohwait: _resume() was not called by a landing in the same interpreter loop");
+        return NULL;
+    }
+    ohw_splice(ts, resume, &chain->lifted);
+    PyObject *outcome = chain->outcome;
+    bool failed = chain->failed, thrown = chain->thrown;
+    chain->outcome = NULL;
+    Py_DECREF(chain);
+    if (!failed) {
+        return outcome;
+    }
+    if (thrown) {       /* as generators do with what is thrown into them: its context is what is handled here */
+        PyErr_SetObject((PyObject *)Py_TYPE(outcome), outcome);
+        Py_DECREF(outcome);
+    }
+    else {
+        py_raise(outcome);
+    }
+    return NULL;
+}
