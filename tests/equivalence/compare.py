@@ -62,9 +62,8 @@ class Comparison:
         parts += [f"{passed} tests pass unmodified in {self.baseline.seconds:.1f} s"]
         parts += [f"{kept} rewritten in {self.rewritten.seconds:.1f} s"]
         failed = [test for test, outcome in self.baseline.outcomes.items() if outcome not in (*PASSED, "skipped")]
-        parts += (
-            [f"{len(failed)} fail unmodified: {', '.join(failed[:3])}{' ...' * (len(failed) > 3)}"] if failed else []
-        )
+        if failed:
+            parts += [f"{len(failed)} fail unmodified: {', '.join(failed[:3])}{' ...' * (len(failed) > 3)}"]
         parts += [f"unsteady: {', '.join(self.unsteady)}"] if self.unsteady else []
         return ", ".join(parts)
 

@@ -32,7 +32,7 @@ def stdlib_modules() -> list[Module]:
         return []
     names = []
     for location in spec.submodule_search_locations or ():
-        for path in sorted(Path(location).rglob("test_*.py")):
+        for path in sorted(Path(location).rglob("test*.py")):
             if _awaits(path):
                 names.append(".".join(path.relative_to(location).with_suffix("").parts))
     names.sort(key=lambda name: (name not in SLOWEST, name))
