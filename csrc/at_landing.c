@@ -126,7 +126,7 @@ PyObject *ohw_chain_resume(PyThreadState *ts)
         PyErr_SetString(PyExc_SystemError, "ohwait: _resume() was not called by a landing in the same interpreter loop");
         return NULL;
     }
-    ohw_splice(ts, resume, &chain->lifted);
+    ohw_splice(ts, resume, &chain->lifted, chain->words);
     PyObject *outcome = chain->outcome;
     bool failed = chain->failed, thrown = chain->thrown;
     chain->outcome = NULL;

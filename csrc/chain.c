@@ -5,7 +5,7 @@
 
 /* ---- making and freeing: spare chains by capacity ---- */
 
-enum { GRAIN = 16, CLASSES = 32, SPARES_A_CLASS = 16 };
+enum { GRAIN = 4, CLASSES = 128, SPARES_A_CLASS = 8 };
 static ohw_chain *spares[CLASSES][SPARES_A_CLASS];
 static int spare_count[CLASSES];
 
@@ -30,14 +30,13 @@ ohw_chain *ohw_chain_new(PyObject *source, PyObject *yielded, size_t words)
     chain->outcome = NULL;
     chain->failed = chain->thrown = chain->running = chain->tight = chain->announced = false;
     chain->lifted.away = false;
-    chain->lifted.words = chain->words;
     return chain;
 }
 
 static void chain_dealloc(ohw_chain *chain)
 {
     PyObject_GC_UnTrack(chain);
-    ohw_drop_lifted(&chain->lifted);
+    ohw_drop_lifted(&chain->lifted, chain->words);
     Py_XDECREF(chain->source);
     Py_XDECREF(chain->yielded);
     Py_XDECREF(chain->outcome);
@@ -65,12 +64,12 @@ static int chain_traverse(ohw_chain *chain, visitproc visit, void *arg)
     Py_VISIT(chain->source);
     Py_VISIT(chain->yielded);
     Py_VISIT(chain->outcome);
-    return ohw_visit_lifted(&chain->lifted, visit, arg);
+    return ohw_visit_lifted(&chain->lifted, chain->words, visit, arg);
 }
 
 static int chain_clear(ohw_chain *chain)
 {
-    ohw_drop_lifted(&chain->lifted);
+    ohw_drop_lifted(&chain->lifted, chain->words);
     Py_CLEAR(chain->source);
     Py_CLEAR(chain->yielded);
     Py_CLEAR(chain->outcome);

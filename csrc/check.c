@@ -8,7 +8,7 @@ ohw_counters ohw_count;
 #include <assert.h>
 
 /* I1, I3, I8: what is about to be lifted is one unbroken run of executing frames, and the door lies right above it. */
-void ohw_check_before_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk)
+void ohw_check_before_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_extent extent)
 {
     int frames = 0;
     size_t size = 0;
@@ -27,7 +27,7 @@ void ohw_check_before_lift(PyThreadState *ts, py_frame *door, const ohw_walk *wa
             assert(py_generator_executing(py_generator(frame)));
         }
     }
-    assert(frames == walk->frames && size == walk->size);
+    assert(frames == walk->frames && size == extent.size);
     assert(py_generator_executing(py_generator(walk->host)));
     assert(py_stack_depth(walk->host) >= 0);
 }

@@ -11,12 +11,12 @@ typedef struct {
 extern ohw_counters ohw_count;
 
 #ifdef OHWAIT_CHECKED
-void ohw_check_before_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk);
+void ohw_check_before_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_extent extent);
 void ohw_check_lifted(const ohw_lifted *lifted);
 void ohw_check_before_splice(PyThreadState *ts, py_frame *resume, const ohw_lifted *lifted);
 void ohw_check_spliced(PyThreadState *ts, py_frame *resume, const ohw_lifted *lifted);
 #else
-#  define ohw_check_before_lift(ts, door, walk) ((void)0)
+#  define ohw_check_before_lift(ts, door, walk, extent) ((void)0)
 #  define ohw_check_lifted(lifted) ((void)0)
 #  define ohw_check_before_splice(ts, resume, lifted) ((void)0)
 #  define ohw_check_spliced(ts, resume, lifted) ((void)0)

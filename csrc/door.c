@@ -62,7 +62,9 @@ static void discard(PyObject *awaitable)
                                                   PyObject_HasAttr(awaitable, ohw_names.throw)) {
         close_quietly(awaitable);
     }
-    py_raise(error);
+    if (error != NULL) {
+        py_raise(error);
+    }
 }
 
 static bool is_awaitable(PyObject *object)
@@ -109,7 +111,8 @@ static PyObject *iterator_of(PyObject *awaitable)
 /* It has yielded: suspend.  Both references are stolen.  New reference to the Chain, or NULL and nothing changed. */
 static PyObject *suspend(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyObject *source, PyObject *yielded)
 {
-    ohw_chain *chain = ohw_chain_new(source, yielded, walk->size + (size_t)py_stack_depth(walk->host));
+    ohw_extent extent = ohw_measure(ts, door, walk);
+    ohw_chain *chain = ohw_chain_new(source, yielded, extent.size + (size_t)py_stack_depth(walk->host));
     PyCodeObject *landing = chain == NULL ? NULL : ohw_landing_for(walk->host);
     if (landing == NULL) {
         close_quietly(source);
@@ -123,7 +126,7 @@ static PyObject *suspend(PyThreadState *ts, py_frame *door, const ohw_walk *walk
         }
         return NULL;
     }
-    ohw_lift(ts, door, walk, landing, &chain->lifted);
+    ohw_lift(ts, door, walk, extent, landing, &chain->lifted, chain->words);
     PyObject_GC_Track(chain);
     return (PyObject *)chain;
 }

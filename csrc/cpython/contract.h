@@ -157,11 +157,16 @@ static inline void *py_get_code_slot(PyCodeObject *code, Py_ssize_t slot);
 static inline int py_set_code_slot(PyCodeObject *code, Py_ssize_t slot, void *value);
 /* Make a hidden function's code invisible to tracing and monitoring. */
 static inline int py_silence(PyCodeObject *code);
+/* Calls of a hidden function may be specialised, unless a JIT could compile a trace across its return (I9). */
+static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function);
 /* Nothing that happens at a landing is reported: its events are those of the call site (events.c). */
 static inline void py_prepare_landing(PyCodeObject *landing);
 static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing);
 static inline bool py_is_instrumented(PyCodeObject *landing);
-/* Code of a frame that comes back was left alone by tools switched on meanwhile: let them in.  -1 with MemoryError. */
+/* Changes whenever a tool starts or stops listening; 0: nobody ever has. */
+static inline uint32_t py_listeners_version(PyThreadState *ts);
+/* Code of a frame that comes back was left alone by tools switched on meanwhile: let them in.  Runs Python code.
+ * -1 with an exception. */
 static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code);
 /* Specialise the `for` that called GET_ITER in `frame` for generators.  False: there is none, or not here. */
 static inline bool py_inline_for_loop(py_frame *frame);

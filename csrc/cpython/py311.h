@@ -52,6 +52,11 @@ static inline const char *py_layout_mismatch(void) { return NULL; }     /* 3.11 
 /* 3.11 has no monitoring; sys.setprofile and sys.settrace see hidden functions (frames/events.c answers that). */
 static inline int py_silence(PyCodeObject *code) { (void)code; return 0; }
 
+static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function)
+{
+    (void)ts, (void)function;     /* they are, and there is no JIT */
+}
+
 static inline void py_prepare_landing(PyCodeObject *landing) { (void)landing; }
 
 static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code)
@@ -111,14 +116,16 @@ static const py_instruction py_landing_code[] = {
     /* 2 */ {YIELD_VALUE, 0, PY_ARG, 0},
     /* 3 */ {RESUME, 0, PY_ARG, 3},
     /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 1},
-    /* 5 */ {UNARY_INVERT, 0, PY_ARG, 0},           /* the result of SEND, in the chain's place, is the chain */
-    /* 6 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 7 */ {SWAP, 0, PY_ARG, 2},
-    /* 8 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
-    /* 9 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 10 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 11 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
+    /* 5 */ {COPY, 0, PY_ARG, 1},                   /* the result of SEND, in the chain's place, is the chain */
+    /* 6 */ {UNARY_INVERT, 0, PY_ARG, 0},           /* up to here a trace function may raise */
+    /* 7 */ {POP_TOP, 0, PY_ARG, 0},
+    /* 8 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 9 */ {SWAP, 0, PY_ARG, 2},
+    /* 10 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
+    /* 11 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 12 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 13 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 5, 10}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 7, 12}};
 
 #endif

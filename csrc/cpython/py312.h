@@ -68,13 +68,14 @@ static inline int py_silence(PyCodeObject *code)
     return code->_co_monitoring == NULL ? -1 : 0;
 }
 
+static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function)
+{
+    (void)ts, (void)function;     /* they are, and there is no JIT */
+}
+
 static inline void py_prepare_landing(PyCodeObject *landing) { (void)py_silence(landing); }
 
-static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code)
-{
-    (void)ts, (void)code;
-    return 0;
-}
+#include "cpython/refresh.h"
 
 static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing)
 {

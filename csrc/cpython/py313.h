@@ -8,6 +8,7 @@
 #include "internal/pycore_ceval.h"
 #include "internal/pycore_code.h"
 #include "internal/pycore_frame.h"
+#include "internal/pycore_function.h"
 #include "internal/pycore_genobject.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_opcode_utils.h"
@@ -77,6 +78,13 @@ static inline int py_silence(PyCodeObject *code)
     return 0;
 }
 
+static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function)
+{
+    if (ts->interp->optimizer == NULL || strcmp(Py_TYPE(ts->interp->optimizer)->tp_name, "noop_optimizer") == 0) {
+        _PyFunction_SetVersion((PyFunctionObject *)function, ((PyCodeObject *)PyFunction_GET_CODE(function))->co_version);
+    }
+}
+
 #ifdef Py_DEBUG
 /* Debug builds check at each event that the code object knows all listeners (debug_check_sanity in
  * Python/instrumentation.c): the landing is told of them, though none of its instructions is instrumented. */
@@ -102,11 +110,7 @@ static inline void py_prepare_landing(PyCodeObject *landing)
 static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
 #endif
 
-static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code)
-{
-    (void)ts, (void)code;
-    return 0;
-}
+#include "cpython/refresh.h"
 
 static inline bool py_is_instrumented(PyCodeObject *landing)
 {

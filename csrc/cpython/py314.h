@@ -8,6 +8,7 @@
 #include "internal/pycore_ceval.h"
 #include "internal/pycore_code.h"
 #include "internal/pycore_frame.h"
+#include "internal/pycore_function.h"
 #include "internal/pycore_genobject.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_interpframe.h"
@@ -81,6 +82,13 @@ static inline int py_silence(PyCodeObject *code)
     return 0;
 }
 
+static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function)
+{
+    if (!ts->interp->jit) {     /* set at the start of the interpreter, for good */
+        _PyFunction_SetVersion((PyFunctionObject *)function, ((PyCodeObject *)PyFunction_GET_CODE(function))->co_version);
+    }
+}
+
 static inline void py_prepare_landing(PyCodeObject *landing)
 {
     landing->co_flags |= CO_NO_MONITORING_EVENTS;
@@ -91,11 +99,7 @@ static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landi
 
 static inline bool py_is_instrumented(PyCodeObject *landing) { (void)landing; return false; }
 
-static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code)
-{
-    (void)ts, (void)code;
-    return 0;
-}
+#include "cpython/refresh.h"
 
 static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) { (void)ts, (void)host; }
 

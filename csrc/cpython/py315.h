@@ -8,6 +8,7 @@
 #include "internal/pycore_ceval.h"
 #include "internal/pycore_code.h"
 #include "internal/pycore_frame.h"
+#include "internal/pycore_function.h"
 #include "internal/pycore_genobject.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_interpframe.h"
@@ -79,6 +80,13 @@ static inline int py_silence(PyCodeObject *code)
 {
     code->co_flags |= CO_NO_MONITORING_EVENTS;
     return 0;
+}
+
+static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function)
+{
+    if (!ts->interp->jit) {     /* set at the start of the interpreter, for good */
+        _PyFunction_SetVersion((PyFunctionObject *)function, ((PyCodeObject *)PyFunction_GET_CODE(function))->co_version);
+    }
 }
 
 static inline void py_prepare_landing(PyCodeObject *landing)

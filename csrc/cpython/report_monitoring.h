@@ -14,6 +14,11 @@ static inline bool py_listened_to(PyThreadState *ts)
     return PY_MONITORING_VERSION(ts->interp) != 0 && ts->tracing == 0;
 }
 
+static inline uint32_t py_listeners_version(PyThreadState *ts)
+{
+    return (uint32_t)(PY_MONITORING_VERSION(ts->interp) ^ (PY_MONITORING_VERSION(ts->interp) >> 32));
+}
+
 static inline int py_call_tool(PyThreadState *ts, int tool, int event, PyObject *const *args, size_t count)
 {
     PyObject *callable = ts->interp->monitoring_callables[tool][event];

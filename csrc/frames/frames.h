@@ -18,7 +18,6 @@ typedef struct {
     py_frame *room;         /* lowest frame of the chain on the data stack; NULL if there is none */
     py_frame *host;
     int frames;             /* between door and host, generators' included */
-    size_t size;            /* words of those on the data stack */
     ohw_obstacle obstacle;
     py_frame *c_caller;     /* OHW_C_FUNCTION: the Python frame that called the C function */
 } ohw_walk;
@@ -35,12 +34,19 @@ int ohw_landing_init(void);
 PyCodeObject *ohw_landing_for(py_frame *host);
 void ohw_set_resume_function(PyObject *function);       /* stolen */
 /* A function with the name and the one parameter of `model` whose code is: ~hook, with the argument in local 0.  It is
- * invisible to tracebacks, tracing and the eval breaker.  Its version is 0, which calls are never specialised for: so
- * the JIT compiles no trace across its return, which may lead elsewhere than the call came from (I9).
+ * invisible to tracebacks, tracing and the eval breaker.  Where there is a JIT its version is 0, which calls are never
+ * specialised for: so no trace is compiled across its return, which may lead elsewhere than the call came from (I9).
  * New reference, or NULL with an exception. */
 PyObject *ohw_hidden_function(PyObject *model, PyObject *hook);
 
 /* ---- lift.c ---- */
+
+/* The room that a chain takes on the data stack. */
+typedef struct {
+    size_t size;            /* words */
+    bool one_block;         /* it lies in one chunk, right below the door */
+} ohw_extent;
+ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *walk);
 
 typedef struct {
     py_position home;       /* Owned code: where the host goes on; while attached: its place at the landing */
@@ -50,22 +56,22 @@ typedef struct {
     _PyErr_StackItem *exception_state;      /* Borrowed: that of the innermost generator, or the host's */
     PyThreadState *thread;  /* Borrowed: that of the lift; valid while room or reserved is not NULL */
     py_frame *room;         /* place on the data stack that has not been given back yet; NULL otherwise */
-    py_quiet quiet;         /* while reserved is not NULL: hooks that are switched off */
     py_frame *reserved;     /* place on the data stack, taken before `_resume` is called; NULL otherwise */
-    size_t size;            /* words of it, as they lie in it */
+    uint32_t size;          /* words of it, as they lie in it */
+    uint32_t listeners;     /* py_listeners_version() at the lift */
     int frames;             /* recursion units given back */
-    int parked;             /* entries of the host's value stack, at the start of words */
-    bool away;              /* between lift and splice */
-    py_word *words;         /* Owned by the Chain: parked entries, then frames as on the data stack */
-} ohw_lifted;
+    uint32_t parked : 31;   /* entries of the host's value stack */
+    uint32_t away : 1;      /* between lift and splice */
+} ohw_lifted;               /* goes with words, owned by the Chain: parked entries, then frames as on the data stack */
 
 /* Commit point: cannot fail, runs no Python code.  `landing` borrowed.  The door returns into the host's landing. */
-void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyCodeObject *landing, ohw_lifted *lifted);
+void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_extent extent, PyCodeObject *landing,
+              ohw_lifted *lifted, py_word *words);
 /* First thing at the landing: the data stack ends below the lifted frames. */
 void ohw_give_back_room(ohw_lifted *lifted);
-int ohw_visit_lifted(ohw_lifted *lifted, visitproc visit, void *arg);
+int ohw_visit_lifted(ohw_lifted *lifted, const py_word *words, visitproc visit, void *arg);
 /* The frames will never run again: drop them, innermost first.  May run Python code. */
-void ohw_drop_lifted(ohw_lifted *lifted);
+void ohw_drop_lifted(ohw_lifted *lifted, py_word *words);
 
 /* Lifted frames take part in a call (they are found by f_back and sys.exc_info()) while their host drives their
  * awaitable; the host cannot be resumed meanwhile, as it runs. */
@@ -94,6 +100,6 @@ void ohw_swallow_return(PyThreadState *ts);
 int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted);
 /* `resume` is the frame of the hidden function that the landing called.  Cannot fail, runs no Python code: afterwards
  * the host stands at its call again and `resume` returns into the innermost frame. */
-void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted);
+void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word *words);
 
 #endif

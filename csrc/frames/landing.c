@@ -124,16 +124,18 @@ static PyObject *line_table(int units, bool has_line, int delta)
 static PyCodeObject *replace(PyCodeObject *code, PyObject *instructions, PyObject *lines, PyObject *handlers,
                              PyObject *constant, int stack)
 {
-    PyObject *result = NULL, *method = PyObject_GetAttrString((PyObject *)code, "replace"), *none = PyTuple_New(0);
-    if (method != NULL && none != NULL && instructions != NULL && lines != NULL && handlers != NULL) {
+    PyObject *result = NULL;
+    if (instructions != NULL && lines != NULL && handlers != NULL) {
         PyObject *changes = Py_BuildValue("{sO sO sO s(OO) si}", "co_code", instructions, "co_linetable", lines,
                                           "co_exceptiontable", handlers, "co_consts", Py_None, constant,
                                           "co_stacksize", stack);
-        result = changes == NULL ? NULL : PyObject_Call(method, none, changes);
+        PyObject *method = changes == NULL ? NULL : PyObject_GetAttrString((PyObject *)code, "replace");
+        PyObject *none = method == NULL ? NULL : PyTuple_New(0);
+        result = none == NULL ? NULL : PyObject_Call(method, none, changes);
         Py_XDECREF(changes);
+        Py_XDECREF(method);
+        Py_XDECREF(none);
     }
-    Py_XDECREF(method);
-    Py_XDECREF(none);
     Py_XDECREF(instructions);
     Py_XDECREF(lines);
     Py_XDECREF(handlers);
@@ -204,6 +206,9 @@ static int remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
     }
     Py_DECREF(landing);
     PyMem_Free(table);
+    if (!PyErr_Occurred()) {
+        PyErr_NoMemory();       /* CPython before 3.14 does not say so */
+    }
     return -1;
 }
 
@@ -244,6 +249,9 @@ PyObject *ohw_hidden_function(PyObject *model, PyObject *hook)
     PyObject *function = NULL;
     if (code != NULL && py_silence(code) == 0) {
         function = PyFunction_New((PyObject *)code, PyFunction_GET_GLOBALS(model));
+        if (function != NULL) {
+            py_allow_specialised_calls(py_thread(), function);
+        }
     }
     Py_XDECREF(code);
     return function;

@@ -2,33 +2,45 @@
 #include "check.h"
 #include "frames/frames.h"
 
-/* Copy the frames of the chain to `words` as they lie on the data stack: one block, unless it crosses a chunk's border. */
-static void copy_frames(PyThreadState *ts, const ohw_walk *walk, const py_frame *door, py_word *words)
+ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *walk)
 {
-    if (py_in_top_chunk(ts, walk->room)) {
-        memcpy(words, walk->room, (size_t)((const char *)door - (const char *)walk->room));
-        return;
+    ohw_extent extent = {0, true};
+    if (walk->room == NULL) {
+        return extent;
     }
-    py_word *end = words + walk->size;
+    extent.one_block = py_in_top_chunk(ts, walk->room);
+    if (extent.one_block) {
+        extent.size = (size_t)((const py_word *)door - (const py_word *)walk->room);
+        return extent;
+    }
     for (py_frame *frame = walk->top; frame != walk->host; frame = py_caller(frame)) {
-        if (py_on_data_stack(frame)) {
-            end -= py_frame_size(frame);
-            memcpy(end, frame, py_frame_used(frame) * sizeof(py_word));
-        }
+        extent.size += py_on_data_stack(frame) ? py_frame_size(frame) : 0;
     }
+    return extent;
 }
 
-/* The copies, from the innermost down, take the place of the frames: whoever points at one follows. */
-static void link_copies(const ohw_walk *walk, ohw_lifted *lifted, py_word *words)
+/* Copy the frames, from the innermost down, to `words` as they lie on the data stack; the copies take their place:
+ * whoever points at a frame follows. */
+static void move_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lifted, py_word *words)
 {
-    py_word *end = words + walk->size;
+    ptrdiff_t distance = (char *)words - (char *)walk->room;
+    py_word *end = words + extent.size;
     py_frame *above = NULL;
+    if (extent.one_block) {
+        memcpy(words, walk->room, extent.size * sizeof(py_word));
+    }
     for (py_frame *frame = walk->top, *next; frame != walk->host; frame = next) {
         py_frame *copy = frame;
         next = py_caller(frame);
         if (py_on_data_stack(frame)) {
-            end -= py_frame_size(frame);
-            copy = (py_frame *)end;
+            if (extent.one_block) {
+                copy = (py_frame *)((char *)frame + distance);
+            }
+            else {
+                end -= py_frame_size(frame);
+                copy = (py_frame *)end;
+                memcpy(copy, frame, py_frame_used(frame) * sizeof(py_word));
+            }
             py_moved(copy, frame);
         }
         if (above == NULL) {
@@ -48,23 +60,22 @@ static void link_copies(const ohw_walk *walk, ohw_lifted *lifted, py_word *words
     }
 }
 
-void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyCodeObject *landing, ohw_lifted *lifted)
+void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_extent extent, PyCodeObject *landing,
+              ohw_lifted *lifted, py_word *words)
 {
     py_frame *host = walk->host;
-    ohw_check_before_lift(ts, door, walk);
+    ohw_check_before_lift(ts, door, walk, extent);
     lifted->host = host;
     lifted->thread = ts;
     lifted->top = lifted->bottom = lifted->reserved = NULL;
     lifted->room = walk->room;
-    lifted->size = walk->size;
+    lifted->size = (uint32_t)extent.size;
+    lifted->listeners = py_listeners_version(ts);
     lifted->frames = walk->frames;
     lifted->exception_state = py_exception_state(ts);
-    lifted->parked = py_stack_depth(host);
-    py_take_stack(host, lifted->words, lifted->parked);
-    if (walk->room != NULL) {
-        copy_frames(ts, walk, door, lifted->words + lifted->parked);
-    }
-    link_copies(walk, lifted, lifted->words + lifted->parked);
+    lifted->parked = (uint32_t)py_stack_depth(host);
+    py_take_stack(host, words, (int)lifted->parked);
+    move_frames(walk, extent, lifted, words + lifted->parked);
     py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
     py_add_recursion(ts, lifted->frames);
     py_forget_sampled_frames(ts, host);
@@ -114,7 +125,7 @@ void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
     }
 }
 
-int ohw_visit_lifted(ohw_lifted *lifted, visitproc visit, void *arg)
+int ohw_visit_lifted(ohw_lifted *lifted, const py_word *words, visitproc visit, void *arg)
 {
     if (!lifted->away) {
         return 0;
@@ -131,10 +142,10 @@ int ohw_visit_lifted(ohw_lifted *lifted, visitproc visit, void *arg)
             break;
         }
     }
-    return py_visit_words(lifted->words, lifted->parked, visit, arg);
+    return py_visit_words(words, (int)lifted->parked, visit, arg);
 }
 
-void ohw_drop_lifted(ohw_lifted *lifted)
+void ohw_drop_lifted(ohw_lifted *lifted, py_word *words)
 {
     if (!lifted->away) {
         return;
@@ -146,7 +157,7 @@ void ohw_drop_lifted(ohw_lifted *lifted)
         py_drop_frame(frame);
     }
     lifted->top = lifted->bottom = NULL;
-    py_drop_words(lifted->words, lifted->parked);
+    py_drop_words(words, (int)lifted->parked);
     lifted->parked = 0;
     Py_CLEAR(lifted->home.code);
 }

@@ -5,9 +5,11 @@
 /* What the landing needs until the frames are back: _resume's own frame, and the call of it. */
 enum { RESUME_FRAME_WORDS = FRAME_SPECIALS_SIZE + 16, SPARE_CALLS = 2 };
 
-int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
+static py_quiet quiet;          /* from ohw_reserve to ohw_splice, where nothing else runs */
+
+/* Tools that were switched on or off meanwhile have not got at the code of frames that were away. */
+static int let_listeners_in(PyThreadState *ts, ohw_lifted *lifted)
 {
-    assert(lifted->away && lifted->reserved == NULL);
     if (py_refresh_instrumentation(ts, lifted->home.code) < 0) {
         return -1;
     }
@@ -16,6 +18,15 @@ int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
             return -1;
         }
     }
+    return 0;
+}
+
+int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
+{
+    assert(lifted->away && lifted->reserved == NULL);
+    if (lifted->listeners != py_listeners_version(ts) && let_listeners_in(ts, lifted) < 0) {
+        return -1;
+    }
     lifted->reserved = py_data_stack_push(ts, lifted->size, RESUME_FRAME_WORDS);
     if (lifted->reserved == NULL) {
         PyErr_NoMemory();
@@ -23,13 +34,13 @@ int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
     }
     py_add_recursion(ts, SPARE_CALLS);
     lifted->thread = ts;
-    lifted->quiet = py_enter_quiet(ts);
+    quiet = py_enter_quiet(ts);
     return 0;
 }
 
-static void move_frames_back(py_frame *resume, ohw_lifted *lifted)
+static void move_frames_back(py_frame *resume, ohw_lifted *lifted, py_word *words)
 {
-    py_word *copies = lifted->words + lifted->parked;
+    py_word *copies = words + lifted->parked;
     ptrdiff_t distance = (char *)lifted->reserved - (char *)copies;
     py_frame *above = resume;
     memcpy(lifted->reserved, copies, lifted->size * sizeof(py_word));
@@ -46,13 +57,13 @@ static void move_frames_back(py_frame *resume, ohw_lifted *lifted)
     py_set_caller(above, lifted->host);
 }
 
-void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted)
+void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word *words)
 {
     ohw_check_before_splice(ts, resume, lifted);
-    py_leave_quiet(ts, lifted->quiet);
+    py_leave_quiet(ts, quiet);
     py_position at_landing = py_exchange_position(lifted->host, lifted->home);
-    py_put_stack(lifted->host, lifted->words, lifted->parked);
-    move_frames_back(resume, lifted);
+    py_put_stack(lifted->host, words, (int)lifted->parked);
+    move_frames_back(resume, lifted, words);
     py_set_exception_state(ts, lifted->exception_state);
     py_add_recursion(ts, -lifted->frames - SPARE_CALLS);
     lifted->home.code = NULL;

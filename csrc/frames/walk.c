@@ -23,14 +23,15 @@ static ohw_obstacle obstacle_at(py_frame *frame, py_frame **c_caller)
 void ohw_walk_to_host(py_frame *caller, py_frame *called, ohw_walk *walk)
 {
     py_frame *frame = caller;
-    memset(walk, 0, sizeof(*walk));
     walk->top = caller;
+    walk->bottom = walk->room = walk->c_caller = NULL;
+    walk->frames = 0;
+    walk->obstacle = OHW_CLEAR;
     for (; frame != NULL && !is_host(frame); called = frame, frame = py_caller(frame)) {
         walk->bottom = frame;
         walk->frames++;
         if (py_on_data_stack(frame)) {
             walk->room = frame;
-            walk->size += py_frame_size(frame);
         }
     }
     walk->host = frame;
