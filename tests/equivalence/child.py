@@ -61,7 +61,8 @@ class Result(unittest.TestResult):
 
     def stopTest(self, test: unittest.TestCase) -> None:
         super().stopTest(test)
-        self._report.end(test.id(), self._outcome, self._detail)
+        if self._outcome:  # CPython 3.12.1 stops skipped tests that it has not started
+            self._report.end(test.id(), self._outcome, self._detail)
         self._outcome = ""
 
     def _note(self, test: unittest.TestCase, outcome: str, detail: str) -> None:
