@@ -22,7 +22,7 @@ static void forget_landing(PyObject *exception)
 /* A tight landing's throw(exception) or close(): what chain_throw and chain_close are told elsewhere. */
 static void thrown_at_tight_landing(PyThreadState *ts, ohw_chain *chain, PyObject *exception)
 {
-    ohw_attachment before = ohw_attach(ts, &chain->lifted);
+    ohw_attachment before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
     if (!PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit)) {
         chain->yielded = ohw_chain_throw_on(chain, &exception, 1);
     }
@@ -40,9 +40,10 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
     if (Py_TYPE(self) != &ohw_chain_type || !PyExceptionInstance_Check(exception) || !chain->lifted.away ||
-        chain->running || py_current(ts) != chain->lifted.host) {
+        py_current(ts) != chain->lifted.host) {
         Py_RETURN_NOTIMPLEMENTED;
     }
+    chain->handled = true;
     bool finished_by_throw = chain->source == NULL && chain->outcome != NULL &&
                              PyErr_GivenExceptionMatches(exception, PyExc_StopIteration) &&
                              ((PyStopIterationObject *)exception)->value == self;
@@ -63,8 +64,9 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
 static void announce(PyThreadState *ts, ohw_chain *chain)
 {
     PyObject *outcome = Py_NewRef(chain->outcome);
-    ohw_attachment before = ohw_attach(ts, &chain->lifted);
-    int status = ohw_report_resumed(ts, &chain->lifted, chain->failed ? outcome : NULL);
+    ohw_attachment before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
+    int status = ohw_report_resumed(ts, &chain->lifted, !(PY_THROW_INTO_HOST_IS_REPORTED && chain->handled),
+                                    chain->failed ? outcome : NULL);
     ohw_detach(ts, &chain->lifted, before);
     Py_DECREF(outcome);
     if (status < 0) {

@@ -13,6 +13,7 @@ typedef struct {
     bool thrown;                /* it was thrown into the host: it gets its context where it is raised */
     bool running;               /* its source is being driven */
     bool tight;                 /* its host waits at a tight landing, where throw() and close() arrive unannounced */
+    bool handled;               /* an exception has come to the landing's handler */
     bool announced;             /* profilers and tracers know that the frames have been resumed */
     ohw_lifted lifted;
     py_word words[];

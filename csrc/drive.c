@@ -28,7 +28,7 @@ static int enter(PyThreadState *ts, ohw_chain *chain, ohw_attachment *before)
         return -1;
     }
     chain->running = true;
-    *before = ohw_attach(ts, &chain->lifted);
+    *before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
     return 0;
 }
 
@@ -44,7 +44,7 @@ static PySendResult step(PyThreadState *ts, ohw_chain *chain, bool attached, PyO
     bool listened_to = attached && ohw_listened_to(ts);
     if (listened_to) {
         chain->announced = true;
-        if (ohw_report_resumed(ts, &chain->lifted, NULL) < 0) {
+        if (ohw_report_resumed(ts, &chain->lifted, !PY_HOST_REPORTS_ITSELF, NULL) < 0) {
             return PYGEN_ERROR;
         }
     }
@@ -83,6 +83,9 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
     leave(ts, chain, before);
     if (status == PYGEN_NEXT) {
         return status;
+    }
+    if (PY_LANDING_IS_TRACED && before.host_runs) {
+        ohw_go_quiet(ts);
     }
     ohw_chain_finish(chain, status == PYGEN_RETURN ? *result : py_take_raised(), status == PYGEN_ERROR,
            false);

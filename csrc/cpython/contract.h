@@ -32,11 +32,8 @@ typedef struct {
     uint16_t return_offset;     /* added when a callee returns; 0 where the interpreter has none */
 } py_position;
 
-/* Hooks that would run between the instructions of a landing. */
-typedef struct {
-    void *eval;                 /* somebody's own evaluation function (PEP 523) */
-    int tracing;
-} py_quiet;
+/* Somebody's own evaluation function (PEP 523), set aside. */
+typedef struct { void *eval; } py_quiet;
 
 /* One instruction of a code sequence that ohwait assembles (frames/landing.c). */
 typedef enum { PY_ARG, PY_NONE, PY_RESUME_FUNCTION, PY_HOOK, PY_FORWARD, PY_BACKWARD } py_operand;
@@ -66,7 +63,8 @@ typedef enum { PY_YIELDS, PY_RESUMES, PY_THROWS } py_event;
 static inline const char *py_layout_mismatch(void);
 /* Frames of Python calls are made by somebody's own evaluation function (PEP 523): no call is inlined then. */
 static inline bool py_eval_replaced(PyThreadState *ts);
-/* Switch off all that could run, or keep a call from being inlined, until _resume has put the frames back. */
+/* Switch off all that could run between the instructions of a landing, or keep a call from being inlined, until
+ * _resume has put the frames back. */
 static inline py_quiet py_enter_quiet(PyThreadState *ts);
 static inline void py_leave_quiet(PyThreadState *ts, py_quiet quiet);
 static inline PyThreadState *py_thread(void);
@@ -86,6 +84,8 @@ static inline PyCodeObject *py_code(const py_frame *frame);                     
 /* The generator, coroutine or async generator that `frame` lies in; `frame` must be one of those. Borrowed. */
 static inline PyGenObject *py_generator(py_frame *frame);
 static inline bool py_generator_executing(PyGenObject *generator);
+/* A generator that is suspended on `awaited`, and whose throw() or close() is calling it. */
+static inline bool py_throws_into(const py_frame *frame, PyObject *awaited);
 static inline bool py_is_new(PyObject *coroutine);                               /* created, not started */
 /* The frame's frame object, made if need be.  Borrowed; NULL with MemoryError. */
 static inline PyFrameObject *py_frame_object(PyThreadState *ts, py_frame *frame);
@@ -113,6 +113,10 @@ static inline int py_call_site(const py_frame *frame);
 
 /* The value stack above the locals, as raw slots. */
 static inline int py_stack_depth(const py_frame *frame);
+/* Entries that a generator's frame has memory for, whatever its code object says by now. */
+static inline int py_stack_room(py_frame *frame);
+/* Coroutines that will be made of `code` get so many entries at least. */
+static inline void py_widen_stack(PyCodeObject *code, int entries);
 static inline void py_take_stack(py_frame *frame, py_word *words, int count);    /* the frame's stack is empty then */
 static inline void py_put_stack(py_frame *frame, const py_word *words, int count);
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg);

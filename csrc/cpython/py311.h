@@ -26,9 +26,10 @@
 #define PY_SET_CODE_SLOT _PyCode_SetExtra
 #define PY_ITERNEXT_CARRIES_RESULT 1                /* SEND replaces the receiver by the result */
 #define PY_HOST_REPORTS_ITSELF 1                    /* at its landing: YIELD_VALUE and RESUME are traced */
-#define PY_TRACING_SWITCH(ts) ((ts)->cframe->use_tracing)
-#define PY_SET_TRACING_SWITCH(ts, value) ((ts)->cframe->use_tracing = (uint8_t)(value))
+#define PY_LANDING_IS_TRACED 1
 #define PY_THROW_INTO_HOST_IS_REPORTED 1
+#define PY_THROW_HIDES_HOST 1
+#define PY_ADD_TO_FRAME_SIZE(code, words) ((void)(words))
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 
 #include "cpython/slots_plain.h"

@@ -30,10 +30,11 @@
 #define PY_ITERNEXT_CARRIES_RESULT 0                /* SEND reads NULL without an exception as "returned None" */
 #define PY_HOST_REPORTS_ITSELF 0
 #define PY_MONITORING_VERSION(interp) ((interp)->ceval.instrumentation_version)
-#define PY_TRACING_SWITCH(ts) 0
-#define PY_SET_TRACING_SWITCH(ts, value) ((void)(value))
+#define PY_LANDING_IS_TRACED 0
 #define PY_LANDING_YIELD_UNIT 3                     /* of py_landing_code below */
 #define PY_THROW_INTO_HOST_IS_REPORTED 0
+#define PY_THROW_HIDES_HOST 1
+#define PY_ADD_TO_FRAME_SIZE(code, words) ((code)->co_framesize += (words))
 #define PY_RAISED_IS_A_TRIPLE 0
 
 #include "cpython/slots_plain.h"

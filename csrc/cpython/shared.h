@@ -21,21 +21,33 @@ static inline bool py_eval_replaced(PyThreadState *ts) { return ts->interp->eval
 
 static inline py_quiet py_enter_quiet(PyThreadState *ts)
 {
-    py_quiet quiet = {(void *)(uintptr_t)ts->interp->eval_frame, PY_TRACING_SWITCH(ts)};
+    py_quiet quiet = {(void *)(uintptr_t)ts->interp->eval_frame};
     ts->interp->eval_frame = NULL;
-    PY_SET_TRACING_SWITCH(ts, 0);
+    if (PY_LANDING_IS_TRACED) {
+        PyThreadState_EnterTracing(ts);
+    }
     return quiet;
 }
 
 static inline void py_leave_quiet(PyThreadState *ts, py_quiet quiet)
 {
     ts->interp->eval_frame = (_PyFrameEvalFunction)(uintptr_t)quiet.eval;
-    PY_SET_TRACING_SWITCH(ts, quiet.tracing);
+    if (PY_LANDING_IS_TRACED) {
+        PyThreadState_LeaveTracing(ts);
+    }
 }
 
 static inline bool py_generator_executing(PyGenObject *generator)
 {
     return generator->gi_frame_state == FRAME_EXECUTING;
+}
+
+static inline bool py_throws_into(const py_frame *frame, PyObject *awaited)
+{
+    int used = py_slots_used(frame);
+    return py_generator_executing(py_generator((py_frame *)frame)) && frame->previous == NULL &&
+           used == py_code(frame)->co_nlocalsplus + 1 &&
+           ((const py_word *)frame->localsplus)[used - 1] == (py_word)awaited;
 }
 
 static inline bool py_is_new(PyObject *coroutine)
@@ -147,6 +159,20 @@ static inline int py_call_site(const py_frame *frame)
 static inline int py_stack_depth(const py_frame *frame)
 {
     return py_slots_used(frame) - py_code(frame)->co_nlocalsplus;
+}
+
+static inline int py_stack_room(py_frame *frame)
+{
+    return (int)Py_SIZE(py_generator(frame)) - py_code(frame)->co_nlocalsplus;
+}
+
+static inline void py_widen_stack(PyCodeObject *code, int entries)
+{
+    int more = entries - code->co_stacksize;
+    if (more > 0) {
+        code->co_stacksize += more;
+        PY_ADD_TO_FRAME_SIZE(code, more);
+    }
 }
 
 static inline void py_take_stack(py_frame *frame, py_word *words, int count)

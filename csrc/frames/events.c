@@ -34,11 +34,10 @@ static py_frame *callee_of(py_frame *frame, py_frame *top)
     return callee;
 }
 
-int ohw_report_resumed(PyThreadState *ts, ohw_lifted *lifted, PyObject *thrown)
+int ohw_report_resumed(PyThreadState *ts, ohw_lifted *lifted, bool host_too, PyObject *thrown)
 {
     py_event event = thrown == NULL ? PY_RESUMES : PY_THROWS;
-    bool reported = PY_HOST_REPORTS_ITSELF || (thrown != NULL && PY_THROW_INTO_HOST_IS_REPORTED);
-    if (!reported && py_report(ts, lifted->host, event, thrown) < 0) {
+    if (host_too && py_report(ts, lifted->host, event, thrown) < 0) {
         return -1;
     }
     for (py_frame *frame = lifted->bottom; frame != NULL; frame = callee_of(frame, lifted->top)) {

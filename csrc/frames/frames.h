@@ -79,8 +79,10 @@ typedef struct {
     py_frame *current;
     _PyErr_StackItem *exception_state;
     bool host_runs;         /* the host called: it stands at its own call meanwhile, not at the landing */
+    bool host_linked;       /* by us: its throw() called, and left it out of the thread's frames */
 } ohw_attachment;
-ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted);
+/* `awaited`: the object that the host awaits. */
+ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *awaited);
 void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment attachment);
 
 /* ---- events.c: Python code may run in all of these ---- */
@@ -88,13 +90,15 @@ void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment attachment
 bool ohw_listened_to(PyThreadState *ts);
 /* The frames from `top` down to `host` are about to be suspended with `value`.  -1 with a callback's exception. */
 int ohw_report_suspended(PyThreadState *ts, py_frame *top, py_frame *host, PyObject *value);
-/* Attached frames go on: host first.  `thrown`: the exception they go on with, or NULL. */
-int ohw_report_resumed(PyThreadState *ts, ohw_lifted *lifted, PyObject *thrown);
+/* Attached frames go on: host first, unless it has reported itself.  `thrown`: what they go on with, or NULL. */
+int ohw_report_resumed(PyThreadState *ts, ohw_lifted *lifted, bool host_too, PyObject *thrown);
 /* The hidden function that is running is none of their business. */
 void ohw_swallow_return(PyThreadState *ts);
 
 /* ---- splice.c ---- */
 
+/* Where landings are traced (3.11): not from here on. */
+void ohw_go_quiet(PyThreadState *ts);
 /* Everything that the splice needs and that can fail: room for the frames and for _resume's frame above them, calls to
  * spare, tools let in.  -1 with MemoryError. */
 int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted);

@@ -10,6 +10,7 @@ enum { MAX_UNITS = 96, MAX_LINE_TABLE = 64 };
 
 typedef struct {
     int call_site;              /* code unit in the host's code */
+    int stack;                  /* entries that the landing needs */
     PyCodeObject *landing;      /* Owned */
 } site;
 
@@ -22,6 +23,7 @@ typedef struct {
 enum { CACHE_SIZE = 64 };
 static struct {
     const void *instruction;
+    int stack;
     PyCodeObject *landing;      /* Borrowed from a site table */
 } cache[CACHE_SIZE];
 
@@ -142,17 +144,22 @@ static PyCodeObject *replace(PyCodeObject *code, PyObject *instructions, PyObjec
     return (PyCodeObject *)result;
 }
 
-static PyCodeObject *make_landing(PyCodeObject *code, int call_site)
+/* The first landing, in order of preference, for which the host has room; coroutines to come get room for the best. */
+static const py_landing *shape_for(py_frame *host)
 {
-    const py_landing *shape = py_landings, *end = py_landings + Py_ARRAY_LENGTH(py_landings);
-    while (shape < end && shape->stack > code->co_stacksize) {
+    int room = py_stack_room(host);
+    const py_landing *shape = py_landings, *last = shape + sizeof(py_landings) / sizeof(*py_landings) - 1;
+    while (shape < last && shape->stack > room) {
         shape++;
     }
-    if (shape == end) {
-        PyErr_Format(PyExc_SystemError, "ohwait: %U has a value stack of %d, too small for any call", code->co_qualname,
-                     code->co_stacksize);
-        return NULL;
+    if (shape > py_landings) {
+        py_widen_stack(py_code(host), py_landings->stack);
     }
+    return shape->stack > room ? NULL : shape;
+}
+
+static PyCodeObject *make_landing(PyCodeObject *code, int call_site, const py_landing *shape)
+{
     int line = PyCode_Addr2Line(code, call_site * (int)sizeof(_Py_CODEUNIT));
     PyObject *lines = line_table(unit_of(shape->code, shape->length), line >= 0, line - code->co_firstlineno);
     PyCodeObject *landing = replace(code, assemble(shape->code, shape->length), lines, handler_table(shape),
@@ -165,10 +172,10 @@ static PyCodeObject *make_landing(PyCodeObject *code, int call_site)
 
 /* ---- looking up ---- */
 
-static site *find(site_table *table, int call_site)
+static site *find(site_table *table, int call_site, int stack)
 {
     for (int i = 0; table != NULL && i < table->count; i++) {
-        if (table->sites[i].call_site == call_site) {
+        if (table->sites[i].call_site == call_site && table->sites[i].stack == stack) {
             return &table->sites[i];
         }
     }
@@ -176,10 +183,10 @@ static site *find(site_table *table, int call_site)
 }
 
 /* Stolen: landing, also on failure. */
-static int remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
+static int remember(PyCodeObject *code, int call_site, int stack, PyCodeObject *landing)
 {
     site_table *old = py_get_code_slot(code, code_slot);
-    site *known = find(old, call_site);
+    site *known = find(old, call_site, stack);
     if (known != NULL) {
         memset(cache, 0, sizeof(cache));
         Py_SETREF(known->landing, landing);     /* hosts that wait at the old one keep it */
@@ -193,7 +200,7 @@ static int remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
         return -1;
     }
     table->count = count + 1;
-    table->sites[0] = (site){call_site, landing};
+    table->sites[0] = (site){call_site, stack, landing};
     if (old != NULL) {
         memcpy(table->sites + 1, old->sites, (size_t)count * sizeof(site));
         old->count = 0;         /* its landings have moved; the slot destroys it when it takes the new one */
@@ -212,26 +219,33 @@ static int remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
     return -1;
 }
 
-static PyCodeObject *find_or_make(PyCodeObject *code, int call_site)
+static PyCodeObject *find_or_make(PyCodeObject *code, int call_site, const py_landing *shape)
 {
-    site *known = find(py_get_code_slot(code, code_slot), call_site);
+    site *known = find(py_get_code_slot(code, code_slot), call_site, shape->stack);
     if (known != NULL && !py_is_instrumented(known->landing)) {
         return known->landing;
     }
     /* Making one may run Python code (the collector, audit hooks), and that may suspend here too. */
-    PyCodeObject *landing = make_landing(code, call_site);
-    return landing == NULL || remember(code, call_site, landing) < 0 ? NULL : landing;
+    PyCodeObject *landing = make_landing(code, call_site, shape);
+    return landing == NULL || remember(code, call_site, shape->stack, landing) < 0 ? NULL : landing;
 }
 
 PyCodeObject *ohw_landing_for(py_frame *host)
 {
     const void *instruction = py_get_position(host).instruction;
+    const py_landing *shape = shape_for(host);
     size_t entry = (uintptr_t)instruction / sizeof(_Py_CODEUNIT) % CACHE_SIZE;
     PyCodeObject *landing = cache[entry].landing;
-    if (cache[entry].instruction != instruction || py_is_instrumented(landing)) {
-        landing = find_or_make(py_code(host), py_call_site(host));
+    if (shape == NULL) {
+        PyErr_Format(PyExc_SystemError, "ohwait: a coroutine of %U has no room on its value stack for any call",
+                     py_code(host)->co_qualname);
+        return NULL;
+    }
+    if (cache[entry].instruction != instruction || cache[entry].stack != shape->stack || py_is_instrumented(landing)) {
+        landing = find_or_make(py_code(host), py_call_site(host), shape);
         if (landing != NULL) {
             cache[entry].instruction = instruction;
+            cache[entry].stack = shape->stack;
             cache[entry].landing = landing;
         }
     }

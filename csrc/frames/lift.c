@@ -95,11 +95,19 @@ void ohw_give_back_room(ohw_lifted *lifted)
     }
 }
 
-ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted)
+ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *awaited)
 {
-    ohw_attachment before = {py_current(ts), py_exception_state(ts), false};
-    if (!lifted->away || before.current != lifted->host) {
-        return before;      /* driven by somebody else: the host may be resumed meanwhile */
+    ohw_attachment before = {py_current(ts), py_exception_state(ts), false, false};
+    if (!lifted->away) {
+        return before;
+    }
+    if (before.current != lifted->host) {
+        if (!PY_THROW_HIDES_HOST || !py_throws_into(lifted->host, awaited)) {
+            return before;      /* driven by somebody else: the host may be resumed meanwhile */
+        }
+        before.host_linked = true;
+        py_set_caller(lifted->host, before.current);
+        py_set_current(ts, lifted->host);
     }
     before.host_runs = true;
     lifted->home = py_exchange_position(lifted->host, lifted->home);
@@ -115,14 +123,18 @@ ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted)
 
 void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
 {
-    if (before.host_runs) {
-        if (lifted->bottom != NULL) {
-            py_set_caller(lifted->bottom, NULL);
-        }
-        py_set_current(ts, before.current);
-        py_set_exception_state(ts, before.exception_state);
-        lifted->home = py_exchange_position(lifted->host, lifted->home);
+    if (!before.host_runs) {
+        return;
     }
+    if (lifted->bottom != NULL) {
+        py_set_caller(lifted->bottom, NULL);
+    }
+    if (before.host_linked) {
+        py_set_caller(lifted->host, NULL);
+    }
+    py_set_current(ts, before.current);
+    py_set_exception_state(ts, before.exception_state);
+    lifted->home = py_exchange_position(lifted->host, lifted->home);
 }
 
 int ohw_visit_lifted(ohw_lifted *lifted, const py_word *words, visitproc visit, void *arg)

@@ -5,7 +5,27 @@
 /* What the landing needs until the frames are back: _resume's own frame, and the call of it. */
 enum { RESUME_FRAME_WORDS = FRAME_SPECIALS_SIZE + 16, SPARE_CALLS = 2 };
 
-static py_quiet quiet;          /* from ohw_reserve to ohw_splice, where nothing else runs */
+/* From the end of the awaitable to ohw_splice, where nothing else runs. */
+static struct {
+    bool on;
+    py_quiet saved;
+} quiet;
+
+void ohw_go_quiet(PyThreadState *ts)
+{
+    if (!quiet.on) {
+        quiet.saved = py_enter_quiet(ts);
+        quiet.on = true;
+    }
+}
+
+static void end_quiet(PyThreadState *ts)
+{
+    if (quiet.on) {
+        py_leave_quiet(ts, quiet.saved);
+        quiet.on = false;
+    }
+}
 
 /* Tools that were switched on or off meanwhile have not got at the code of frames that were away. */
 static int let_listeners_in(PyThreadState *ts, ohw_lifted *lifted)
@@ -25,16 +45,18 @@ int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
 {
     assert(lifted->away && lifted->reserved == NULL);
     if (lifted->listeners != py_listeners_version(ts) && let_listeners_in(ts, lifted) < 0) {
+        end_quiet(ts);
         return -1;
     }
     lifted->reserved = py_data_stack_push(ts, lifted->size, RESUME_FRAME_WORDS);
     if (lifted->reserved == NULL) {
+        end_quiet(ts);
         PyErr_NoMemory();
         return -1;
     }
     py_add_recursion(ts, SPARE_CALLS);
     lifted->thread = ts;
-    quiet = py_enter_quiet(ts);
+    ohw_go_quiet(ts);
     return 0;
 }
 
@@ -60,7 +82,7 @@ static void move_frames_back(py_frame *resume, ohw_lifted *lifted, py_word *word
 void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word *words)
 {
     ohw_check_before_splice(ts, resume, lifted);
-    py_leave_quiet(ts, quiet);
+    end_quiet(ts);
     py_position at_landing = py_exchange_position(lifted->host, lifted->home);
     py_put_stack(lifted->host, words, (int)lifted->parked);
     move_frames_back(resume, lifted, words);
