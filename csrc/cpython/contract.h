@@ -113,10 +113,6 @@ static inline int py_call_site(const py_frame *frame);
 
 /* The value stack above the locals, as raw slots. */
 static inline int py_stack_depth(const py_frame *frame);
-/* Entries that a generator's frame has memory for, whatever its code object says by now. */
-static inline int py_stack_room(py_frame *frame);
-/* Coroutines that will be made of `code` get so many entries at least. */
-static inline void py_widen_stack(PyCodeObject *code, int entries);
 static inline void py_take_stack(py_frame *frame, py_word *words, int count);    /* the frame's stack is empty then */
 static inline void py_put_stack(py_frame *frame, const py_word *words, int count);
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg);

@@ -29,7 +29,6 @@
 #define PY_LANDING_IS_TRACED 1
 #define PY_THROW_INTO_HOST_IS_REPORTED 1
 #define PY_THROW_HIDES_HOST 1
-#define PY_ADD_TO_FRAME_SIZE(code, words) ((void)(words))
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 
 #include "cpython/slots_plain.h"

@@ -35,7 +35,6 @@
 #define PY_LANDING_IS_TRACED 0
 #define PY_THROW_INTO_HOST_IS_REPORTED 0
 #define PY_THROW_HIDES_HOST 0
-#define PY_ADD_TO_FRAME_SIZE(code, words) ((code)->co_framesize += (words))
 #define PY_RAISED_IS_A_TRIPLE 0
 
 #include "cpython/slots_tagged.h"

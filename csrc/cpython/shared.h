@@ -161,20 +161,6 @@ static inline int py_stack_depth(const py_frame *frame)
     return py_slots_used(frame) - py_code(frame)->co_nlocalsplus;
 }
 
-static inline int py_stack_room(py_frame *frame)
-{
-    return (int)Py_SIZE(py_generator(frame)) - py_code(frame)->co_nlocalsplus;
-}
-
-static inline void py_widen_stack(PyCodeObject *code, int entries)
-{
-    int more = entries - code->co_stacksize;
-    if (more > 0) {
-        code->co_stacksize += more;
-        PY_ADD_TO_FRAME_SIZE(code, more);
-    }
-}
-
 static inline void py_take_stack(py_frame *frame, py_word *words, int count)
 {
     int base = py_code(frame)->co_nlocalsplus;

@@ -10,7 +10,6 @@ enum { MAX_UNITS = 96, MAX_LINE_TABLE = 64 };
 
 typedef struct {
     int call_site;              /* code unit in the host's code */
-    int stack;                  /* entries that the landing needs */
     PyCodeObject *landing;      /* Owned */
 } site;
 
@@ -23,7 +22,6 @@ typedef struct {
 enum { CACHE_SIZE = 64 };
 static struct {
     const void *instruction;
-    int stack;
     PyCodeObject *landing;      /* Borrowed from a site table */
 } cache[CACHE_SIZE];
 
@@ -144,22 +142,17 @@ static PyCodeObject *replace(PyCodeObject *code, PyObject *instructions, PyObjec
     return (PyCodeObject *)result;
 }
 
-/* The first landing, in order of preference, for which the host has room; coroutines to come get room for the best. */
-static const py_landing *shape_for(py_frame *host)
+static PyCodeObject *make_landing(PyCodeObject *code, int call_site)
 {
-    int room = py_stack_room(host);
-    const py_landing *shape = py_landings, *last = shape + sizeof(py_landings) / sizeof(*py_landings) - 1;
-    while (shape < last && shape->stack > room) {
+    const py_landing *shape = py_landings, *end = shape + sizeof(py_landings) / sizeof(*py_landings);
+    while (shape < end && shape->stack > code->co_stacksize) {
         shape++;
     }
-    if (shape > py_landings) {
-        py_widen_stack(py_code(host), py_landings->stack);
+    if (shape == end) {
+        PyErr_Format(PyExc_SystemError, "ohwait: %U has a value stack of %d, too small for any call", code->co_qualname,
+                     code->co_stacksize);
+        return NULL;
     }
-    return shape->stack > room ? NULL : shape;
-}
-
-static PyCodeObject *make_landing(PyCodeObject *code, int call_site, const py_landing *shape)
-{
     int line = PyCode_Addr2Line(code, call_site * (int)sizeof(_Py_CODEUNIT));
     PyObject *lines = line_table(unit_of(shape->code, shape->length), line >= 0, line - code->co_firstlineno);
     PyCodeObject *landing = replace(code, assemble(shape->code, shape->length), lines, handler_table(shape),
@@ -172,10 +165,10 @@ static PyCodeObject *make_landing(PyCodeObject *code, int call_site, const py_la
 
 /* ---- looking up ---- */
 
-static site *find(site_table *table, int call_site, int stack)
+static site *find(site_table *table, int call_site)
 {
     for (int i = 0; table != NULL && i < table->count; i++) {
-        if (table->sites[i].call_site == call_site && table->sites[i].stack == stack) {
+        if (table->sites[i].call_site == call_site) {
             return &table->sites[i];
         }
     }
@@ -183,10 +176,10 @@ static site *find(site_table *table, int call_site, int stack)
 }
 
 /* Stolen: landing, also on failure. */
-static int remember(PyCodeObject *code, int call_site, int stack, PyCodeObject *landing)
+static int remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
 {
     site_table *old = py_get_code_slot(code, code_slot);
-    site *known = find(old, call_site, stack);
+    site *known = find(old, call_site);
     if (known != NULL) {
         memset(cache, 0, sizeof(cache));
         Py_SETREF(known->landing, landing);     /* hosts that wait at the old one keep it */
@@ -200,7 +193,7 @@ static int remember(PyCodeObject *code, int call_site, int stack, PyCodeObject *
         return -1;
     }
     table->count = count + 1;
-    table->sites[0] = (site){call_site, stack, landing};
+    table->sites[0] = (site){call_site, landing};
     if (old != NULL) {
         memcpy(table->sites + 1, old->sites, (size_t)count * sizeof(site));
         old->count = 0;         /* its landings have moved; the slot destroys it when it takes the new one */
@@ -219,33 +212,26 @@ static int remember(PyCodeObject *code, int call_site, int stack, PyCodeObject *
     return -1;
 }
 
-static PyCodeObject *find_or_make(PyCodeObject *code, int call_site, const py_landing *shape)
+static PyCodeObject *find_or_make(PyCodeObject *code, int call_site)
 {
-    site *known = find(py_get_code_slot(code, code_slot), call_site, shape->stack);
+    site *known = find(py_get_code_slot(code, code_slot), call_site);
     if (known != NULL && !py_is_instrumented(known->landing)) {
         return known->landing;
     }
     /* Making one may run Python code (the collector, audit hooks), and that may suspend here too. */
-    PyCodeObject *landing = make_landing(code, call_site, shape);
-    return landing == NULL || remember(code, call_site, shape->stack, landing) < 0 ? NULL : landing;
+    PyCodeObject *landing = make_landing(code, call_site);
+    return landing == NULL || remember(code, call_site, landing) < 0 ? NULL : landing;
 }
 
 PyCodeObject *ohw_landing_for(py_frame *host)
 {
     const void *instruction = py_get_position(host).instruction;
-    const py_landing *shape = shape_for(host);
     size_t entry = (uintptr_t)instruction / sizeof(_Py_CODEUNIT) % CACHE_SIZE;
     PyCodeObject *landing = cache[entry].landing;
-    if (shape == NULL) {
-        PyErr_Format(PyExc_SystemError, "ohwait: a coroutine of %U has no room on its value stack for any call",
-                     py_code(host)->co_qualname);
-        return NULL;
-    }
-    if (cache[entry].instruction != instruction || cache[entry].stack != shape->stack || py_is_instrumented(landing)) {
-        landing = find_or_make(py_code(host), py_call_site(host), shape);
+    if (cache[entry].instruction != instruction || py_is_instrumented(landing)) {
+        landing = find_or_make(py_code(host), py_call_site(host));
         if (landing != NULL) {
             cache[entry].instruction = instruction;
-            cache[entry].stack = shape->stack;
             cache[entry].landing = landing;
         }
     }
