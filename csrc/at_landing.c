@@ -43,6 +43,10 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         py_current(ts) != chain->lifted.host) {
         Py_RETURN_NOTIMPLEMENTED;
     }
+    if (chain->stranded) {      /* its frames cannot come back: the exception leaves the host */
+        py_raise(Py_NewRef(exception));
+        return NULL;
+    }
     chain->handled = true;
     bool finished_by_throw = chain->source == NULL && chain->outcome != NULL &&
                              PyErr_GivenExceptionMatches(exception, PyExc_StopIteration) &&
@@ -87,7 +91,11 @@ PyObject *ohw_landing_finished(PyObject *self)
     if (!chain->announced && ohw_listened_to(ts)) {
         announce(ts, chain);
     }
-    return ohw_reserve(ts, &chain->lifted) < 0 ? NULL : Py_NewRef(self);
+    if (ohw_reserve(ts, &chain->lifted) < 0) {
+        chain->stranded = true;
+        return NULL;
+    }
+    return Py_NewRef(self);
 }
 
 PyObject *ohw_landing_yielded(PyObject *self)

@@ -28,7 +28,7 @@ ohw_chain *ohw_chain_new(PyObject *source, PyObject *yielded, size_t words)
     chain->source = source;
     chain->yielded = yielded;
     chain->outcome = NULL;
-    chain->failed = chain->thrown = chain->running = chain->tight = chain->handled = chain->announced = false;
+    chain->failed = chain->thrown = chain->running = chain->tight = chain->handled = chain->stranded = chain->announced = false;
     chain->lifted.away = false;
     return chain;
 }

@@ -14,6 +14,7 @@ typedef struct {
     bool running;               /* its source is being driven */
     bool tight;                 /* its host waits at a tight landing, where throw() and close() arrive unannounced */
     bool handled;               /* an exception has come to the landing's handler */
+    bool stranded;              /* there was no memory for its frames' return; they are dropped */
     bool announced;             /* profilers and tracers know that the frames have been resumed */
     ohw_lifted lifted;
     py_word words[];
