@@ -7,6 +7,8 @@ import textwrap
 import pytest
 from core_tools import passes
 
+pytestmark = pytest.mark.unrepeatable("each case is a process of its own")
+
 BEGINNING = """
 import functools, gc, operator, sys, threading, types, weakref, _thread, warnings
 import ohwait as package

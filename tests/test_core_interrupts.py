@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from core_tools import passes
 
+pytestmark = pytest.mark.unrepeatable("each test is a process of its own")
+
 
 def test_pending_at_every_point_of_c() -> None:
     assert "interrupts" in passes("interrupt_c_points.py")

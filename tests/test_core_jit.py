@@ -7,6 +7,8 @@ import sys
 import pytest
 from core_tools import passes
 
+pytestmark = pytest.mark.unrepeatable("each test is a process of its own")
+
 
 def has_jit() -> bool:
     jit = getattr(sys, "_jit", None)

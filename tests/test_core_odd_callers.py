@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from core_tools import passes
 
+pytestmark = pytest.mark.unrepeatable("each case is a process of its own")
+
 BEGINNING = """
 import functools, gc, operator, sys, threading, types, weakref, _thread, warnings
 import ohwait as package
@@ -19,6 +21,7 @@ def attempt(function=lambda: ohwait(pause(1))):
         results.append(type(error).__name__)
         if not isinstance(error, (*OURS, TypeError, RuntimeError, SystemError)):
             raise
+async def roomy(function): return [0, 0, 0, function()][3]
 def end(*expected):
     assert results == list(expected), results
     c = _core.counters()
@@ -300,9 +303,8 @@ CASES = {
                        lambda c: c.send(None), lambda c: c.throw(ValueError("v")), lambda c: c.close(), lambda c: next(c),
                        lambda c: iter(c), lambda c: c.throw(), lambda c: c.throw(1), lambda c: type(c)(), repr, hash,
                        lambda c: c.send(c), lambda c: c % c, lambda c: c[c]):
-            host = start(host_of(lambda: below(2, plain)))
+            host = start(roomy(lambda: below(2, plain)))
             chain = host.cr_await
-            if chain is None: continue
             for _ in range(3): step(action, chain)
             del chain
             step(host.send, 1); step(host.send, 2); host.close()
@@ -313,7 +315,7 @@ CASES = {
     "the hidden resumption, by hand": """
         import gc
         resume = [f for f in gc.get_objects() if isinstance(f, types.FunctionType) and f.__name__ == "_resume" and any(type(c).__name__ == "Hook" for c in f.__code__.co_consts)]
-        host = start(host_of(lambda: below(2, lambda: (0, 0, 0, ohwait(pause())))))
+        host = start(roomy(lambda: below(2, lambda: (0, 0, 0, ohwait(pause())))))
         landing = host.cr_frame.f_code
         resume += [c for c in landing.co_consts if isinstance(c, types.FunctionType)]
         chain = host.cr_await

@@ -64,6 +64,7 @@ def schedule(rand: random.Random, coroutines: list[Any], log: list[Any], step: A
         if result[0] != "yield":
             del coroutine
             del alive[number]
+            gc.collect()  # Whether it is in a cycle depends on where it waits.
 
 
 def one_step(function: Any, *args: Any) -> tuple[str, Any]:

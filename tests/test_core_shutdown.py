@@ -7,6 +7,8 @@ import textwrap
 import pytest
 from core_tools import python
 
+pytestmark = pytest.mark.unrepeatable("each case is two processes of their own")
+
 BEGINNING = """
 import asyncio, atexit, gc, sys, threading, time, types
 from ohwait import ohwait
