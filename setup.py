@@ -99,8 +99,8 @@ class BuildExt(build_ext):
             flags = ["-O3"]
         if enabled("OHWAIT_DEV"):
             paths = {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}
-            # CPython's own headers are not ours to mend. Canonical paths would follow Debian's links from the headers of
-            # a debug build to those of the release build, and to its pyconfig.h.
+            # CPython's own headers are not ours to mend. Canonical paths would follow Debian's links from the headers
+            # of a debug build to those of the release build, and to its pyconfig.h.
             flags += [*WARNINGS, "-fno-canonical-system-headers"]
             flags += [flag for path in sorted(paths) for flag in ("-isystem", path)]
         return flags
