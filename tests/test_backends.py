@@ -146,12 +146,12 @@ def test_sleep_suspends_the_task_alone(loop: Loop) -> None:
 
     def main() -> None:
         with ohwait.scope() as s:
-            s.spawn(child, "slow", 0.03)
+            s.spawn(child, "slow", 0.3)
             s.spawn(child, "quick", 0.01)
 
     started = time.monotonic()
     loop.run(main)
-    assert 0.03 <= time.monotonic() - started < 1
+    assert 0.3 <= time.monotonic() - started
     assert sorted(log[:2]) == ["quick starts", "slow starts"]
     assert log[2:] == ["quick ends", "slow ends"]
 

@@ -29,6 +29,7 @@
 #define PY_LANDING_IS_TRACED 1
 #define PY_THROW_INTO_HOST_IS_REPORTED 1
 #define PY_THROW_HIDES_HOST 1
+#define PY_LANDING_ENTRY_UNIT 1
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 
 #include "cpython/slots_plain.h"
@@ -111,21 +112,22 @@ static const py_instruction py_hidden[] = {
 };
 
 static const py_instruction py_landing_code[] = {
-    /* 0 */ {LOAD_CONST, 0, PY_NONE, 0},
-    /* 1 */ {SEND, 0, PY_FORWARD, 5},
-    /* 2 */ {YIELD_VALUE, 0, PY_ARG, 0},
-    /* 3 */ {RESUME, 0, PY_ARG, 3},
-    /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 1},
-    /* 5 */ {COPY, 0, PY_ARG, 1},                   /* the result of SEND, in the chain's place, is the chain */
-    /* 6 */ {UNARY_INVERT, 0, PY_ARG, 0},           /* up to here a trace function may raise */
-    /* 7 */ {POP_TOP, 0, PY_ARG, 0},
-    /* 8 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 9 */ {SWAP, 0, PY_ARG, 2},
-    /* 10 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
-    /* 11 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 12 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 13 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
+    /* 0 */ {RESUME, 0, PY_ARG, 0},                 /* not run: after the first RESUME tracing reports a new line */
+    /* 1 */ {LOAD_CONST, 0, PY_NONE, 0},
+    /* 2 */ {SEND, 0, PY_FORWARD, 6},
+    /* 3 */ {YIELD_VALUE, 0, PY_ARG, 0},
+    /* 4 */ {RESUME, 0, PY_ARG, 3},
+    /* 5 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 2},
+    /* 6 */ {COPY, 0, PY_ARG, 1},                   /* the result of SEND, in the chain's place, is the chain */
+    /* 7 */ {UNARY_INVERT, 0, PY_ARG, 0},           /* up to here a trace function may raise */
+    /* 8 */ {POP_TOP, 0, PY_ARG, 0},
+    /* 9 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 10 */ {SWAP, 0, PY_ARG, 2},
+    /* 11 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
+    /* 12 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 13 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 14 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 6},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 7, 12}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 8, 13}};
 
 #endif

@@ -80,7 +80,7 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     py_add_recursion(ts, lifted->frames);
     py_forget_sampled_frames(ts, host);
     py_mark_uninstrumented(ts, landing);
-    py_position at_landing = {(PyCodeObject *)Py_NewRef(landing), py_instruction_at(landing, 0), 0};
+    py_position at_landing = {(PyCodeObject *)Py_NewRef(landing), py_instruction_at(landing, PY_LANDING_ENTRY_UNIT), 0};
     lifted->home = py_exchange_position(host, at_landing);
     py_set_caller(door, host);
     lifted->away = true;
