@@ -59,36 +59,6 @@ def drive(coroutine):
         pass
 
 
-def loses_finally():
-    """CPython 3.11 drops a coroutine, without its `finally`, for which the tracing of a suspension fails."""
-
-    async def suspends():
-        try:
-            await pause()
-        finally:
-            left.append(1)
-
-    def trace(frame, event, arg):
-        if event == "return" and frame.f_code.co_name == "suspends":
-            raise KeyboardInterrupt
-        return trace
-
-    left = []
-    coroutine = suspends()
-    try:
-        sys.settrace(trace)
-        coroutine.send(None)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sys.settrace(None)
-    coroutine.close()
-    return not left
-
-
-LOSES_FINALLY = loses_finally()
-
-
 def run(stop_at, opcodes, raises):
     """True if the sequence of events was long enough."""
     counts, seen = [0, 0], [0]
@@ -98,8 +68,10 @@ def run(stop_at, opcodes, raises):
         if frame.f_code.co_name not in ("plain", "host", "pause", "__next__", "drive"):
             return None
         frame.f_trace_opcodes = opcodes
-        if LOSES_FINALLY and event == "return" and frame.f_code.co_name == "host":
-            return trace
+        if event == "return" and frame.f_code.co_name in ("host", "pause"):
+            return trace  # CPython itself loses a coroutine for which the tracing of a `yield` fails (3.14d aborts).
+        if event == "opcode" and frame.f_code.co_name == "plain" and frame.f_lineno == frame.f_code.co_firstlineno + 3:
+            return trace  # Since 3.14 a branch (NOT_TAKEN) is covered by no `finally`.
         if counts[0] > counts[1] and not in_finally(frame):
             seen[0] += 1
             if seen[0] == stop_at:
