@@ -48,6 +48,7 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         return NULL;
     }
     chain->handled = true;
+    py_pacify_landing(ts, py_code(chain->lifted.host));
     bool finished_by_throw = chain->source == NULL && chain->outcome != NULL &&
                              PyErr_GivenExceptionMatches(exception, PyExc_StopIteration) &&
                              ((PyStopIterationObject *)exception)->value == self;

@@ -131,6 +131,18 @@ static PyObject *suspend(PyThreadState *ts, py_frame *door, const ohw_walk *walk
     return (PyObject *)chain;
 }
 
+/* A callback of a tool raised, so nothing is suspended; it may have switched tools while it hid frames from them. */
+static void stay(PyThreadState *ts, const ohw_walk *walk)
+{
+    if (walk->listeners != ohw_listeners_version(ts)) {
+        PyObject *error = py_take_raised();
+        if (ohw_let_listeners_in(ts, walk->top, walk->host) < 0) {
+            PyErr_Clear();
+        }
+        py_raise(error);
+    }
+}
+
 static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitable)
 {
     ohw_walk walk;
@@ -153,10 +165,12 @@ static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitab
         return NULL;
     }
     if (PyIter_Send(source, Py_None, &result) == PYGEN_NEXT) {
+        walk.listeners = ohw_listeners_version(ts);
         if (ohw_listened_to(ts) && ohw_report_suspended(ts, walk.top, walk.host, result) < 0) {
             Py_DECREF(result);
             close_quietly(source);
             Py_DECREF(source);
+            stay(ts, &walk);
             return NULL;
         }
         return suspend(ts, door, &walk, source, result);

@@ -161,8 +161,8 @@ static inline int py_silence(PyCodeObject *code);
 static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function);
 /* Nothing that happens at a landing is reported: its events are those of the call site (events.c). */
 static inline void py_prepare_landing(PyCodeObject *landing);
-static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing);
-static inline bool py_is_instrumented(PyCodeObject *landing);
+/* ... and what tools have done to it all the same is undone. */
+static inline void py_pacify_landing(PyThreadState *ts, PyCodeObject *landing);
 /* Changes whenever a tool starts or stops listening; 0: nobody ever has. */
 static inline uint32_t py_listeners_version(PyThreadState *ts);
 /* Code of a frame that comes back was left alone by tools switched on meanwhile: let them in.  Runs Python code.

@@ -53,6 +53,8 @@ static inline const char *py_layout_mismatch(void) { return NULL; }     /* 3.11 
 /* 3.11 has no monitoring; sys.setprofile and sys.settrace see hidden functions (frames/events.c answers that). */
 static inline int py_silence(PyCodeObject *code) { (void)code; return 0; }
 
+static inline void py_pacify_landing(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
+
 static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function)
 {
     (void)ts, (void)function;     /* they are, and there is no JIT */
@@ -65,10 +67,6 @@ static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *co
     (void)ts, (void)code;
     return 0;
 }
-
-static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
-
-static inline bool py_is_instrumented(PyCodeObject *landing) { (void)landing; return false; }
 
 static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) { (void)ts, (void)host; }
 

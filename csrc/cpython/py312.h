@@ -29,10 +29,10 @@
 #define PY_ITERNEXT_CARRIES_RESULT 0                /* SEND reads NULL without an exception as "returned None" */
 #define PY_HOST_REPORTS_ITSELF 0
 #define PY_MONITORING_VERSION(interp) ((interp)->monitoring_version)
-#define PY_LANDING_RESUME_UNIT 4                    /* of py_landing_code below */
-#define PY_LANDING_IS_TRACED 0
+#define PY_LANDING_IS_TRACED 1                      /* its CALL */
 #define PY_THROW_INTO_HOST_IS_REPORTED 1
 #define PY_THROW_HIDES_HOST 1
+#define PY_LANDING_RESUME_UNIT 4                    /* of py_landing_code below */
 #define PY_LANDING_ENTRY_UNIT 0
 #define PY_RAISED_IS_A_TRIPLE 0
 
@@ -76,18 +76,25 @@ static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *funct
 
 static inline void py_prepare_landing(PyCodeObject *landing) { (void)py_silence(landing); }
 
-#include "cpython/refresh.h"
-
-static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing)
+/* 3.12 wants a RESUME after the YIELD_VALUE, and that instruments the landing when tools have been switched while a host
+ * waited.  Its instructions are put back, and count as instrumented with nothing. */
+static inline void py_pacify_landing(PyThreadState *ts, PyCodeObject *landing)
 {
     landing->_co_instrumentation_version = ts->interp->monitoring_version;
+    if (landing->_co_monitoring == NULL || _PyCode_CODE(landing)[PY_LANDING_RESUME_UNIT].op.code == RESUME) {
+        return;
+    }
+    PyObject *code = PyCode_GetCode(landing);
+    if (code == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    memcpy(_PyCode_CODE(landing), PyBytes_AS_STRING(code), (size_t)PyBytes_GET_SIZE(code));
+    memset(&landing->_co_monitoring->active_monitors, 0, sizeof(landing->_co_monitoring->active_monitors));
+    Py_DECREF(code);
 }
 
-/* A tool that was switched on while a host waited has got at the landing's RESUME. */
-static inline bool py_is_instrumented(PyCodeObject *landing)
-{
-    return _PyCode_CODE(landing)[PY_LANDING_RESUME_UNIT].op.code != RESUME;
-}
+#include "cpython/refresh.h"
 
 static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) { (void)ts, (void)host; }
 

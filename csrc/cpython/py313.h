@@ -30,8 +30,11 @@
 #define PY_ITERNEXT_CARRIES_RESULT 0                /* SEND reads NULL without an exception as "returned None" */
 #define PY_HOST_REPORTS_ITSELF 0
 #define PY_MONITORING_VERSION(interp) ((interp)->ceval.instrumentation_version)
-#define PY_LANDING_IS_TRACED 0
-#define PY_LANDING_YIELD_UNIT 3                     /* of py_landing_code below */
+#ifdef Py_DEBUG
+#  define PY_LANDING_IS_TRACED 1                    /* its CALL */
+#else
+#  define PY_LANDING_IS_TRACED 0
+#endif
 #define PY_THROW_INTO_HOST_IS_REPORTED 0
 #define PY_THROW_HIDES_HOST 1
 #define PY_LANDING_ENTRY_UNIT 0
@@ -79,6 +82,8 @@ static inline int py_silence(PyCodeObject *code)
     return 0;
 }
 
+static inline void py_pacify_landing(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
+
 static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function)
 {
     if (ts->interp->optimizer == NULL || strcmp(Py_TYPE(ts->interp->optimizer)->tp_name, "noop_optimizer") == 0) {
@@ -87,38 +92,17 @@ static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *funct
 }
 
 #ifdef Py_DEBUG
-/* Debug builds check at each event that the code object knows all listeners (debug_check_sanity in
- * Python/instrumentation.c): the landing is told of them, though none of its instructions is instrumented. */
-static inline void py_prepare_landing(PyCodeObject *landing)
-{
-    landing->_co_monitoring = PyMem_Calloc(1, sizeof(_PyCoMonitoringData));
-}
-
-static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing)
-{
-    landing->_co_instrumentation_version = ts->interp->ceval.instrumentation_version;
-    for (int i = 0; landing->_co_monitoring != NULL && i < _PY_MONITORING_LOCAL_EVENTS; i++) {
-        landing->_co_monitoring->active_monitors.tools[i] = ts->interp->monitors.tools[i];
-    }
-}
+/* Its RESUME instruments a landing, but only from this unit on (and the CALL, in any case). */
+static inline void py_prepare_landing(PyCodeObject *landing) { landing->_co_firsttraceable = (int)Py_SIZE(landing) - 3; }
 #else
 static inline void py_prepare_landing(PyCodeObject *landing)
 {
     landing->co_flags |= CO_NO_MONITORING_EVENTS;
     landing->_co_firsttraceable = 0;        /* without a RESUME, a frame that waits here would count as not begun */
 }
-
-static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
 #endif
 
 #include "cpython/refresh.h"
-
-static inline bool py_is_instrumented(PyCodeObject *landing)
-{
-    const _PyCoMonitoringData *monitoring = landing->_co_monitoring;
-    return monitoring != NULL && (monitoring->tools != NULL || monitoring->lines != NULL ||
-                                  _PyCode_CODE(landing)[PY_LANDING_YIELD_UNIT].op.code != YIELD_VALUE);
-}
 
 static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host) { (void)ts, (void)host; }
 
@@ -153,8 +137,7 @@ static const py_instruction py_hidden[] = {
     {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},
 };
 
-/* A RESUME would instrument the landing.  Debug builds insist on it (_PyGen_yf, Objects/genobject.c), and loop for ever
- * where it meets code that has no events: there the landing is told to be up to date instead. */
+/* A RESUME would instrument the landing.  Debug builds insist on one (_PyGen_yf, Objects/genobject.c). */
 #ifdef Py_DEBUG
 #  define PY_AFTER_YIELD RESUME
 #else

@@ -83,6 +83,8 @@ static inline int py_silence(PyCodeObject *code)
     return 0;
 }
 
+static inline void py_pacify_landing(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
+
 static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *function)
 {
     if (!ts->interp->jit) {     /* set at the start of the interpreter, for good */
@@ -96,10 +98,6 @@ static inline void py_prepare_landing(PyCodeObject *landing)
     landing->_co_monitoring = PyMem_Calloc(1, sizeof(_PyCoMonitoringData));     /* nobody listens: monitor_handled asks */
     landing->_co_firsttraceable = 0;        /* without a RESUME, a frame that waits here would count as not begun */
 }
-
-static inline void py_mark_uninstrumented(PyThreadState *ts, PyCodeObject *landing) { (void)ts, (void)landing; }
-
-static inline bool py_is_instrumented(PyCodeObject *landing) { (void)landing; return false; }
 
 PyAPI_FUNC(int) _Py_Instrument(PyCodeObject *, PyInterpreterState *);      /* exported, in no header */
 

@@ -1,42 +1,50 @@
-/* CPython 3.12 to 3.14 do not export _Py_Instrument.  Code is instrumented anew when one tool's events for it change:
- * a tool that nobody uses asks for an event, and takes it back. */
+/* CPython 3.12 to 3.14 do not export _Py_Instrument.  Code is instrumented anew when one tool's events for it change: a
+ * tool of ours, registered when it is first needed, asks for an event and takes that back.  (Registering and freeing one
+ * each time would make all other code stale again: that counts as a change for everybody.) */
 #ifndef OHWAIT_CPYTHON_REFRESH_H
 #define OHWAIT_CPYTHON_REFRESH_H
 
-static inline int py_toggle_local_events(PyObject *monitoring, int tool, PyCodeObject *code)
+enum { PY_TOOLS_FOR_ALL = 6, PY_START_SET = 1 << PY_MONITORING_EVENT_PY_START };
+
+/* The number of our tool; -1: all are in use, or an exception is set. */
+static inline int py_own_tool(PyObject *monitoring)
 {
-    enum { PY_START_SET = 1 << PY_MONITORING_EVENT_PY_START };
-    PyObject *used = PyObject_CallMethod(monitoring, "use_tool_id", "is", tool, "ohwait");
-    PyObject *set = used == NULL ? NULL : PyObject_CallMethod(monitoring, "set_local_events", "iOi", tool, code, PY_START_SET);
-    PyObject *unset = set == NULL ? NULL : PyObject_CallMethod(monitoring, "set_local_events", "iOi", tool, code, 0);
-    PyObject *freed = used == NULL ? NULL : PyObject_CallMethod(monitoring, "free_tool_id", "i", tool);
-    int status = unset == NULL || freed == NULL ? -1 : 0;
-    Py_XDECREF(used);
+    static int tool = -1;
+    for (int candidate = PY_TOOLS_FOR_ALL; tool < 0 && candidate-- > 0;) {
+        PyObject *name = PyObject_CallMethod(monitoring, "get_tool", "i", candidate);
+        if (name == Py_None) {
+            PyObject *used = PyObject_CallMethod(monitoring, "use_tool_id", "is", candidate, "ohwait");
+            tool = used == NULL ? -1 : candidate;
+            Py_XDECREF(used);
+        }
+        Py_XDECREF(name);
+        if (name == NULL || PyErr_Occurred()) {
+            break;
+        }
+    }
+    return tool;
+}
+
+static inline int py_set_own_events(PyObject *monitoring, int tool, PyCodeObject *code, int events)
+{
+    PyObject *set = PyObject_CallMethod(monitoring, "set_local_events", "iOi", tool, code, events);
     Py_XDECREF(set);
-    Py_XDECREF(unset);
-    Py_XDECREF(freed);
-    return status;
+    return set == NULL ? -1 : 0;
 }
 
 static inline int py_refresh_instrumentation(PyThreadState *ts, PyCodeObject *code)
 {
-    enum { FIRST_RESERVED_TOOL = 6 };
-    if (code->_co_instrumentation_version == PY_MONITORING_VERSION(ts->interp) ||
+    PyObject *monitoring = PySys_GetObject("monitoring");
+    if (code->_co_instrumentation_version == PY_MONITORING_VERSION(ts->interp) || monitoring == NULL ||
         code->_co_firsttraceable >= Py_SIZE(code)) {
         return 0;
     }
-    PyObject *monitoring = PySys_GetObject("monitoring");
-    for (int tool = FIRST_RESERVED_TOOL; monitoring != NULL && tool-- > 0;) {
-        PyObject *name = PyObject_CallMethod(monitoring, "get_tool", "i", tool);
-        if (name == NULL) {
-            return -1;
-        }
-        Py_DECREF(name);
-        if (name == Py_None) {
-            return py_toggle_local_events(monitoring, tool, code);
-        }
+    int tool = py_own_tool(monitoring);
+    if (tool < 0) {
+        return PyErr_Occurred() ? -1 : 0;       /* none is free: the code is instrumented at its next RESUME */
     }
-    return 0;       /* all are in use: the code is instrumented at its next RESUME */
+    return py_set_own_events(monitoring, tool, code, PY_START_SET) < 0 ? -1
+                                                                       : py_set_own_events(monitoring, tool, code, 0);
 }
 
 #endif

@@ -4,6 +4,21 @@
 
 bool ohw_listened_to(PyThreadState *ts) { return py_listened_to(ts); }
 
+uint32_t ohw_listeners_version(PyThreadState *ts) { return py_listeners_version(ts); }
+
+int ohw_let_listeners_in(PyThreadState *ts, py_frame *top, const py_frame *bottom)
+{
+    for (py_frame *frame = top; frame != NULL; frame = py_caller_beyond_c(frame)) {
+        if (py_refresh_instrumentation(ts, py_code(frame)) < 0) {
+            return -1;
+        }
+        if (frame == bottom) {
+            break;
+        }
+    }
+    return 0;
+}
+
 void ohw_swallow_return(PyThreadState *ts)
 {
     if (py_listened_to(ts)) {

@@ -19,6 +19,7 @@ typedef struct {
     py_frame *host;
     int frames;             /* between door and host, generators' included */
     ohw_obstacle obstacle;
+    uint32_t listeners;     /* ohw_listeners_version() before anything of the suspension was reported */
     py_frame *c_caller;     /* OHW_C_FUNCTION: the Python frame that called the C function */
 } ohw_walk;
 
@@ -88,6 +89,9 @@ void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment attachment
 /* ---- events.c: Python code may run in all of these ---- */
 
 bool ohw_listened_to(PyThreadState *ts);
+uint32_t ohw_listeners_version(PyThreadState *ts);
+/* Code of the frames from `top` down to `bottom` was left alone by tools that were switched meanwhile: let them in. */
+int ohw_let_listeners_in(PyThreadState *ts, py_frame *top, const py_frame *bottom);
 /* The frames from `top` down to `host` are about to be suspended with `value`.  -1 with a callback's exception. */
 int ohw_report_suspended(PyThreadState *ts, py_frame *top, py_frame *host, PyObject *value);
 /* Attached frames go on: host first, unless it has reported itself.  `thrown`: what they go on with, or NULL. */

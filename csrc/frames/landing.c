@@ -175,22 +175,21 @@ static site *find(site_table *table, int call_site)
     return NULL;
 }
 
-/* Stolen: landing, also on failure. */
-static int remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
+/* Stolen: landing, also on failure.  Borrowed: the landing of this site from now on; NULL with MemoryError. */
+static PyCodeObject *remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
 {
     site_table *old = py_get_code_slot(code, code_slot);
     site *known = find(old, call_site);
     if (known != NULL) {
-        memset(cache, 0, sizeof(cache));
-        Py_SETREF(known->landing, landing);     /* hosts that wait at the old one keep it */
-        return 0;
+        Py_DECREF(landing);     /* somebody else made it meanwhile */
+        return known->landing;
     }
     int count = old == NULL ? 0 : old->count;
     site_table *table = PyMem_Malloc(sizeof(site_table) + (size_t)(count + 1) * sizeof(site));
     if (table == NULL) {
         Py_DECREF(landing);
         PyErr_NoMemory();
-        return -1;
+        return NULL;
     }
     table->count = count + 1;
     table->sites[0] = (site){call_site, landing};
@@ -199,7 +198,7 @@ static int remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
         old->count = 0;         /* its landings have moved; the slot destroys it when it takes the new one */
     }
     if (py_set_code_slot(code, code_slot, table) == 0) {
-        return 0;
+        return landing;
     }
     if (old != NULL) {
         old->count = count;
@@ -209,18 +208,18 @@ static int remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
     if (!PyErr_Occurred()) {
         PyErr_NoMemory();       /* CPython before 3.14 does not say so */
     }
-    return -1;
+    return NULL;
 }
 
 static PyCodeObject *find_or_make(PyCodeObject *code, int call_site)
 {
     site *known = find(py_get_code_slot(code, code_slot), call_site);
-    if (known != NULL && !py_is_instrumented(known->landing)) {
+    if (known != NULL) {
         return known->landing;
     }
     /* Making one may run Python code (the collector, audit hooks), and that may suspend here too. */
     PyCodeObject *landing = make_landing(code, call_site);
-    return landing == NULL || remember(code, call_site, landing) < 0 ? NULL : landing;
+    return landing == NULL ? NULL : remember(code, call_site, landing);
 }
 
 PyCodeObject *ohw_landing_for(py_frame *host)
@@ -228,7 +227,7 @@ PyCodeObject *ohw_landing_for(py_frame *host)
     const void *instruction = py_get_position(host).instruction;
     size_t entry = (uintptr_t)instruction / sizeof(_Py_CODEUNIT) % CACHE_SIZE;
     PyCodeObject *landing = cache[entry].landing;
-    if (cache[entry].instruction != instruction || py_is_instrumented(landing)) {
+    if (cache[entry].instruction != instruction) {
         landing = find_or_make(py_code(host), py_call_site(host));
         if (landing != NULL) {
             cache[entry].instruction = instruction;

@@ -70,7 +70,7 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->top = lifted->bottom = lifted->reserved = NULL;
     lifted->room = walk->room;
     lifted->size = (uint32_t)extent.size;
-    lifted->listeners = py_listeners_version(ts);
+    lifted->listeners = walk->listeners;
     lifted->frames = walk->frames;
     lifted->exception_state = py_exception_state(ts);
     lifted->parked = (uint32_t)py_stack_depth(host);
@@ -79,7 +79,7 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
     py_add_recursion(ts, lifted->frames);
     py_forget_sampled_frames(ts, host);
-    py_mark_uninstrumented(ts, landing);
+    py_pacify_landing(ts, landing);
     py_position at_landing = {(PyCodeObject *)Py_NewRef(landing), py_instruction_at(landing, PY_LANDING_ENTRY_UNIT), 0};
     lifted->home = py_exchange_position(host, at_landing);
     py_set_caller(door, host);
@@ -135,6 +135,7 @@ void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
     py_set_current(ts, before.current);
     py_set_exception_state(ts, before.exception_state);
     lifted->home = py_exchange_position(lifted->host, lifted->home);
+    py_pacify_landing(ts, py_code(lifted->host));
 }
 
 int ohw_visit_lifted(ohw_lifted *lifted, const py_word *words, visitproc visit, void *arg)

@@ -27,24 +27,12 @@ static void end_quiet(PyThreadState *ts)
     }
 }
 
-/* Tools that were switched on or off meanwhile have not got at the code of frames that were away. */
-static int let_listeners_in(PyThreadState *ts, ohw_lifted *lifted)
-{
-    if (py_refresh_instrumentation(ts, lifted->home.code) < 0) {
-        return -1;
-    }
-    for (py_frame *frame = lifted->top; frame != NULL; frame = py_caller_beyond_c(frame)) {
-        if (py_refresh_instrumentation(ts, py_code(frame)) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
 {
     assert(lifted->away && lifted->reserved == NULL);
-    if (lifted->listeners != py_listeners_version(ts) && let_listeners_in(ts, lifted) < 0) {
+    if (lifted->listeners != ohw_listeners_version(ts) &&
+        (py_refresh_instrumentation(ts, lifted->home.code) < 0 ||
+         ohw_let_listeners_in(ts, lifted->top, lifted->bottom) < 0)) {
         end_quiet(ts);
         return -1;
     }
