@@ -74,7 +74,11 @@ static inline void py_allow_specialised_calls(PyThreadState *ts, PyObject *funct
     (void)ts, (void)function;     /* they are, and there is no JIT */
 }
 
-static inline void py_prepare_landing(PyCodeObject *landing) { (void)py_silence(landing); }
+static inline void py_prepare_landing(PyCodeObject *landing)
+{
+    (void)py_silence(landing);
+    landing->_co_firsttraceable = (int)Py_SIZE(landing) - 3;    /* lines and instructions are looked at from here on */
+}
 
 /* 3.12 wants a RESUME after the YIELD_VALUE, and that instruments the landing when tools have been switched while a host
  * waited.  Its instructions are put back, and count as instrumented with nothing. */
