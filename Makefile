@@ -25,12 +25,13 @@ debug-test: ## the test suite on a build that asserts the invariants at each ste
 	$(call copy_to,build/debug)
 	OHWAIT_DEBUG=1 $(MAKE) -C build/debug test
 
-bench: $(VENV)/.installed-bench ## measure against native await and greenlet; writes README.md's table
-	$(bin)/python -m benchmarks
+bench: ## measure against native await and greenlet; writes README.md's table (makes environments of its own)
+	$(PYTHON) -m benchmarks
 
-lint: $(VENV)/.installed-lint ## ruff, mypy --strict, and the C compiler's warnings as errors
+lint: $(VENV)/.installed-lint ## ruff, mypy --strict, README's table against the results, the C compiler's warnings as errors
 	$(bin)/ruff check .
 	$(bin)/mypy --strict ohwait
+	$(bin)/python -m benchmarks --check
 	OHWAIT_DEV=1 $(bin)/pip wheel -q --no-deps -w build/lint .
 	OHWAIT_DEV=1 OHWAIT_DEBUG=1 $(bin)/pip wheel -q --no-deps -w build/lint .
 
