@@ -6,14 +6,26 @@
 
 enum { PY_TOOLS_FOR_ALL = 6, PY_START_SET = 1 << PY_MONITORING_EVENT_PY_START };
 
+/* monitoring.name(*args), as PyObject_CallMethod, with an interned name: the type cache holds on to each it is asked for. */
+static inline PyObject *py_call_monitoring(PyObject *monitoring, const char *name, PyObject *args)     /* args: stolen */
+{
+    PyObject *interned = args == NULL ? NULL : PyUnicode_InternFromString(name);
+    PyObject *method = interned == NULL ? NULL : PyObject_GetAttr(monitoring, interned);
+    PyObject *result = method == NULL ? NULL : PyObject_CallObject(method, args);
+    Py_XDECREF(interned);
+    Py_XDECREF(method);
+    Py_XDECREF(args);
+    return result;
+}
+
 /* The number of our tool; -1: all are in use, or an exception is set. */
 static inline int py_own_tool(PyObject *monitoring)
 {
     static int tool = -1;
     for (int candidate = PY_TOOLS_FOR_ALL; tool < 0 && candidate-- > 0;) {
-        PyObject *name = PyObject_CallMethod(monitoring, "get_tool", "i", candidate);
+        PyObject *name = py_call_monitoring(monitoring, "get_tool", Py_BuildValue("(i)", candidate));
         if (name == Py_None) {
-            PyObject *used = PyObject_CallMethod(monitoring, "use_tool_id", "is", candidate, "ohwait");
+            PyObject *used = py_call_monitoring(monitoring, "use_tool_id", Py_BuildValue("(is)", candidate, "ohwait"));
             tool = used == NULL ? -1 : candidate;
             Py_XDECREF(used);
         }
@@ -27,7 +39,7 @@ static inline int py_own_tool(PyObject *monitoring)
 
 static inline int py_set_own_events(PyObject *monitoring, int tool, PyCodeObject *code, int events)
 {
-    PyObject *set = PyObject_CallMethod(monitoring, "set_local_events", "iOi", tool, code, events);
+    PyObject *set = py_call_monitoring(monitoring, "set_local_events", Py_BuildValue("(iOi)", tool, code, events));
     Py_XDECREF(set);
     return set == NULL ? -1 : 0;
 }

@@ -129,10 +129,12 @@ static PyCodeObject *replace(PyCodeObject *code, PyObject *instructions, PyObjec
         PyObject *changes = Py_BuildValue("{sO sO sO s(OO) si}", "co_code", instructions, "co_linetable", lines,
                                           "co_exceptiontable", handlers, "co_consts", Py_None, constant,
                                           "co_stacksize", stack);
-        PyObject *method = changes == NULL ? NULL : PyObject_GetAttrString((PyObject *)code, "replace");
+        PyObject *name = changes == NULL ? NULL : PyUnicode_InternFromString("replace");
+        PyObject *method = name == NULL ? NULL : PyObject_GetAttr((PyObject *)code, name);
         PyObject *none = method == NULL ? NULL : PyTuple_New(0);
         result = none == NULL ? NULL : PyObject_Call(method, none, changes);
         Py_XDECREF(changes);
+        Py_XDECREF(name);
         Py_XDECREF(method);
         Py_XDECREF(none);
     }
