@@ -20,7 +20,9 @@ def sized_function(words: int) -> Callable[[Callable[[], object]], object]:
     count = max(words - 14, 1)
     names = ", ".join(f"a{n}" for n in range(count))
     values = ", ".join(str(n) for n in range(count))
-    source = f"def sized(call):\n {names}, = {values},\n r = call()\n assert [{names}] == list(range({count}))\n return r\n"
+    source = (
+        f"def sized(call):\n {names}, = {values},\n r = call()\n assert [{names}] == list(range({count}))\n return r\n"
+    )
     scope: dict[str, Callable[[Callable[[], object]], object]] = {}
     exec(source, scope)
     return scope["sized"]

@@ -38,8 +38,17 @@ def test_an_error_of_the_awaitable() -> object:
     class Own(Exception):
         pass
 
-    errors = [ValueError("text", 1), KeyError("k"), Own(), KeyboardInterrupt("k"), SystemExit(3), GeneratorExit(),
-              StopIteration(4), StopAsyncIteration(5), ExceptionGroup("g", [OSError(2, "no"), ValueError()])]
+    errors = [
+        ValueError("text", 1),
+        KeyError("k"),
+        Own(),
+        KeyboardInterrupt("k"),
+        SystemExit(3),
+        GeneratorExit(),
+        StopIteration(4),
+        StopAsyncIteration(5),
+        ExceptionGroup("g", [OSError(2, "no"), ValueError()]),
+    ]
     return [outcome(host(error, 1)) for error in errors]
 
 
@@ -54,8 +63,16 @@ def test_exceptions_thrown_by_hand() -> object:
     async def host() -> object:
         return await plain_outer()
 
-    thrown = [ValueError("v"), ValueError, KeyError(1, 2), KeyboardInterrupt, StopIteration(7), StopIteration,
-              StopAsyncIteration(), SystemExit(1)]
+    thrown = [
+        ValueError("v"),
+        ValueError,
+        KeyError(1, 2),
+        KeyboardInterrupt,
+        StopIteration(7),
+        StopIteration,
+        StopAsyncIteration(),
+        SystemExit(1),
+    ]
     return [outcome(host(), error) for error in thrown]
 
 
@@ -90,7 +107,7 @@ def test_generator_exit_thrown_by_hand() -> object:
 
 
 def test_generator_exit_swallowed_by_a_plain_function() -> None:
-    """It goes on as any function that handles an exception; the host may finish, or wait again, which close() reports."""
+    """It goes on as after any exception that is handled; the host may finish, or wait again, which close() reports."""
 
     def plain() -> str:
         try:
@@ -339,9 +356,19 @@ def test_bad_arguments_of_throw() -> object:
     except OSError as error:
         traceback = error.__traceback__
     arguments: list[tuple[object, ...]] = [
-        (1,), ("string",), (int,), (None,), (object(),)[:0], (ValueError, ValueError("v")), (ValueError, "text"),
-        (ValueError, ("a", "b")), (ValueError, None, traceback), (ValueError("instance"), "value"),
-        (ValueError, None, 5), (ValueError("a"), None, None), (BaseException,),
+        (1,),
+        ("string",),
+        (int,),
+        (None,),
+        (object(),)[:0],
+        (ValueError, ValueError("v")),
+        (ValueError, "text"),
+        (ValueError, ("a", "b")),
+        (ValueError, None, traceback),
+        (ValueError("instance"), "value"),
+        (ValueError, None, 5),
+        (ValueError("a"), None, None),
+        (BaseException,),
     ]
     results = []
     for some in arguments:
@@ -431,6 +458,11 @@ def test_the_hidden_functions_are_in_no_traceback() -> None:
         drive(host_of(lambda: below(3, lambda: ohwait(failing(ValueError("x"))))))
     names = [entry[1] for entry in describe(caught.value)["frames"]]
     assert names == [
-        "test_the_hidden_functions_are_in_no_traceback", "drive", "host_of", "<lambda>", *["below"] * 4, "<lambda>",
+        "test_the_hidden_functions_are_in_no_traceback",
+        "drive",
+        "host_of",
+        "<lambda>",
+        *["below"] * 4,
+        "<lambda>",
         "failing",
     ]

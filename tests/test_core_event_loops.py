@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import itertools
 import sys
 import threading
 import time
@@ -156,7 +157,9 @@ def test_task_groups() -> object:
 
 @as_if_awaited
 def test_futures_tasks_events_and_queues() -> object:
-    async def plain_use(queue: asyncio.Queue, event: asyncio.Event, future: asyncio.Future, lock: asyncio.Lock) -> object:
+    async def plain_use(
+        queue: asyncio.Queue, event: asyncio.Event, future: asyncio.Future, lock: asyncio.Lock
+    ) -> object:
         await queue.put(1)
         await lock.acquire()
         try:
@@ -278,7 +281,7 @@ def test_no_memory_in_one_loop() -> None:
         return seen
 
     seen = asyncio.run(rounds())
-    assert min(b - a for a, b in zip(seen[1:], seen[2:])) < 20, seen
+    assert min(b - a for a, b in itertools.pairwise(seen[1:])) < 20, seen
 
 
 def test_trio_cancel_scopes() -> None:

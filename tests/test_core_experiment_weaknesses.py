@@ -20,7 +20,7 @@ class Thing:
 
 def test_reference_counts() -> None:
     """Arguments, locals, stack entries and the result have the counts that they would have without a suspension."""
-    argument, result = Thing(), Thing()
+    arguments, result = [Thing()], Thing()
 
     async def give() -> Thing:
         await pause()
@@ -30,15 +30,15 @@ def test_reference_counts() -> None:
         pair = [kept, ohwait(give()), kept]
         return pair[1]
 
-    baseline = sys.getrefcount(argument), sys.getrefcount(result)
+    baseline = sys.getrefcount(arguments[0]), sys.getrefcount(result)
     for depth in (0, 1, 7):
-        host = start(host_of(lambda: below(depth, lambda: plain(argument))))
+        host = start(host_of(lambda: below(depth, lambda: plain(arguments[0]))))
         assert drive(host) is result
         del host
-        assert (sys.getrefcount(argument), sys.getrefcount(result)) == baseline
-    dead = weakref.ref(argument)
-    host = start(host_of(lambda: plain(argument)))
-    del argument
+        assert (sys.getrefcount(arguments[0]), sys.getrefcount(result)) == baseline
+    dead = weakref.ref(arguments[0])
+    host = start(host_of(lambda: plain(arguments[0])))
+    arguments.clear()
     assert dead() is not None
     host.close()
     del host
@@ -100,19 +100,19 @@ def test_code_objects_never_changed_for_good() -> None:
 def test_generators_collected() -> None:
     """What is made for a suspension is freed when it is over, and by the collector if it never is."""
     deaths = []
-    for finish in (True, False):
+
+    def plain(finish: bool) -> None:
         thing = Thing()
         weakref.finalize(thing, deaths.append, finish)
+        myself = [thing]
+        myself.append(myself)
+        ohwait(pause())
 
-        def plain(thing: Thing) -> None:
-            myself = [thing]
-            myself.append(myself)
-            ohwait(pause())
-
-        host = start(host_of(lambda: plain(thing)))
+    for finish in (True, False):
+        host = start(host_of(lambda finish=finish: plain(finish)))
         if finish:
             drive(host)
-        del host, thing, plain
+        del host
         gc.collect()
     assert deaths == [True, False]
     assert _core.counters()["alive"] == 0

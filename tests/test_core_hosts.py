@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import types
 
-import pytest
 from core_tools import (
     Waiting,
     as_if_awaited,
     below,
     drive,
-    finish,
     function_names,
     host_of,
     outcome,
@@ -20,7 +18,7 @@ from core_tools import (
     step,
 )
 
-from ohwait import CFunctionError, _core, ohwait
+from ohwait import ohwait
 
 
 @as_if_awaited
@@ -80,10 +78,12 @@ def test_an_async_generator_as_host() -> object:
 
     async def close_early(log: list[object]) -> object:
         generator = numbers(log)
+        first = None
         async for item in generator:
+            first = item
             break
         await generator.aclose()
-        return item
+        return first
 
     results: list[object] = []
     for function in (read, read_half, close_early):
@@ -153,7 +153,10 @@ def test_a_generator_based_coroutine_that_calls_the_plain_function_itself() -> N
 
     assert outcome(host(), 1, 2, 3)[-1] == ("return", (1, 2, 3))
     assert outcome(old_style(), 1, 2, 3) == [
-        ("yield", "own"), ("yield", "plain"), ("yield", "end"), ("return", (1, 2, 3)),
+        ("yield", "own"),
+        ("yield", "plain"),
+        ("yield", "end"),
+        ("return", (1, 2, 3)),
     ]
     closed = start(old_style())
     closed.send(None)
@@ -279,133 +282,20 @@ def test_many_kinds_of_python_call_in_the_chain() -> None:
     def plain() -> list[object]:
         bound = kinds.method
         return [
-            kinds.method(1), kinds.method(1, b=3), bound(4), Kinds.method(kinds, 5), Kinds.of_class(6), kinds.static(),
-            default(1), default(1, 2), (lambda x: default(x, c=7))(8),
+            kinds.method(1),
+            kinds.method(1, b=3),
+            bound(4),
+            Kinds.method(kinds, 5),
+            Kinds.of_class(6),
+            kinds.static(),
+            default(1),
+            default(1, 2),
+            (lambda x: default(x, c=7))(8),
         ]
 
     results = drive(host_of(plain), "abcdefghi")
     assert [result[-1] for result in results] == list("abcdefghi")
     assert results[8] == (8, 4, (), 7, {}, "i") and results[1][:2] == (1, 3)
-
-
-def looped(values: object):
-    for value in values:
-        got = ohwait(pause(value))
-        yield value, got
-
-
-class Loop:
-    """Asks that the `for` of its caller runs the generator inline."""
-
-    def __init__(self, generator: object) -> None:
-        self.generator = generator
-        self.inline = False
-
-    def __iter__(self) -> object:
-        self.inline = _core.inline_next_loop()
-        return self.generator
-
-
-def test_a_plain_generator_in_the_chain() -> None:
-    """Where the interpreter runs it in the same loop: a `for` that was specialised for generators."""
-
-    def plain() -> object:
-        found = []
-        loop = Loop(looped(range(3)))
-        for item in loop:
-            found.append((item, ohwait(pause("body"))))
-        return loop.inline, found
-
-    host = host_of(plain)
-    try:
-        came = [host.send(None)]
-    except CFunctionError as error:
-        assert "looped" in str(error), "it says which generator"
-        pytest.skip("this CPython runs generators through C, always")
-    inline, found = finish(host, range(6))
-    assert inline is True
-    assert came == [0] and found == [((0, 0), 1), ((1, 2), 3), ((2, 4), 5)]
-
-
-def inline_or_skip(generator: object) -> object:
-    """A coroutine suspended within a plain generator within a plain function."""
-
-    def plain() -> list[object]:
-        return consume(Loop(generator))
-
-    def consume(loop: Loop) -> list[object]:
-        found = []
-        for item in loop:
-            found.append(item)
-        return found
-
-    try:
-        return start(host_of(plain))
-    except CFunctionError:
-        pytest.skip("this CPython runs generators through C, always")
-
-
-def test_generators_in_generators_in_the_chain() -> None:
-    def outer(inner: object):
-        for item in Loop(inner):
-            yield ohwait(pause(("outer", item)))
-
-    host = inline_or_skip(outer(outer(looped("ab"))))
-    assert finish(host, range(6)) == [2, 5]
-
-
-def test_a_generator_in_the_chain_is_closed_with_it() -> None:
-    log = []
-
-    def guarded():
-        try:
-            yield ohwait(pause())
-        finally:
-            log.append("finally")
-
-    generator = guarded()
-    host = inline_or_skip(generator)
-    with pytest.raises(ValueError, match="generator already executing"):
-        generator.send(None)
-    with pytest.raises(ValueError, match="generator already executing"):
-        generator.close()
-    host.close()
-    assert log == ["finally"]
-    assert list(generator) == []
-
-
-def test_an_error_in_a_generator_in_the_chain() -> None:
-    def guarded():
-        try:
-            yield ohwait(pause())
-        except ValueError as error:
-            yield repr(error)
-            raise KeyError("from the generator") from error
-
-    host = inline_or_skip(guarded())
-    result = step(host.throw, ValueError("v"))
-    assert result[1]["type"] == "KeyError" and result[1]["cause"]["text"] == "v"
-    assert [place[1] for place in result[1]["frames"]] == ["step", "host_of", "plain", "consume", "guarded"]
-
-
-def test_a_dropped_chain_with_a_generator_in_it() -> None:
-    """The host ignores GeneratorExit and is then dropped: the generator goes with the frames."""
-    log = []
-
-    def stubborn():
-        for n in range(2):
-            try:
-                yield ohwait(pause(n))
-            except GeneratorExit:
-                log.append(n)
-
-    host = inline_or_skip(stubborn())
-    before = _core.counters()["cleared"]
-    with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
-        host.close()
-    assert log == [0] and _core.counters()["cleared"] == before
-    host.close()
-    assert log == [0, 1]
 
 
 @as_if_awaited
@@ -483,6 +373,15 @@ def test_all_kinds_of_awaitable() -> None:
     sent = [0, 1, 2, 3, None, None, None, 7, 8, 9]  # What C iterates takes None only.
     out = outcome(host_of(ask), *sent)
     assert [value for kind, value in out if kind == "yield"] == [
-        "coroutine", "old", "python", "twice", "C iterator", "again", "1", "generator", "in asend", "wrapped",
+        "coroutine",
+        "old",
+        "python",
+        "twice",
+        "C iterator",
+        "again",
+        "1",
+        "generator",
+        "in asend",
+        "wrapped",
     ]
     assert out[-1] == ("return", [0, 1, [2, 3], None, None, 7, 8, None, 9])

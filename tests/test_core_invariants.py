@@ -1,4 +1,4 @@
-"""The numbered invariants of NOTES.md and csrc/check.c, one test or more for each. OHWAIT_DEBUG builds assert them too."""
+"""The numbered invariants of NOTES.md, a test or more for each; OHWAIT_DEBUG builds (csrc/check.c) assert them too."""
 
 from __future__ import annotations
 
@@ -401,7 +401,8 @@ def test_i10_sys_monitoring() -> None:
         ("PY_YIELD", name, 1) for name in chain
     ]
     assert seen[6:12] == [("PY_RESUME", name) for name in reversed(chain)] + [("PY_YIELD", name, 2) for name in chain]
-    assert seen[12:18] == [("PY_THROW", name, "ValueError") for name in reversed(chain)] + [
+    assert seen[12][:2] == ("PY_THROW", "host")  # With a StopIteration on CPython 3.12, as natively.
+    assert seen[13:18] == [("PY_THROW", name, "ValueError") for name in ("outer", "inner")] + [
         ("PY_YIELD", name, 3) for name in chain
     ]
     assert seen[-3:] == [("PY_UNWIND", name, "KeyError") for name in chain]

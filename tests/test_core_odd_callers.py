@@ -127,7 +127,8 @@ CASES = {
         if not hasattr(sys, "monitoring"): raise SystemExit(0)
         m = sys.monitoring
         m.use_tool_id(3, "odd")
-        events = m.events.PY_START | m.events.PY_RETURN | m.events.PY_YIELD | m.events.PY_RESUME | m.events.CALL | m.events.RAISE | m.events.PY_UNWIND | m.events.PY_THROW
+        names = ["PY_START", "PY_RETURN", "PY_YIELD", "PY_RESUME", "CALL", "RAISE", "PY_UNWIND", "PY_THROW"]
+        events = sum(getattr(m.events, name) for name in names)
         for bit in range(20):
             event = 1 << bit
             if events & event: m.register_callback(3, event, lambda *args: attempt())
@@ -299,8 +300,9 @@ CASES = {
     "the chain's own operators, by hand": """
         def plain():
             return ohwait(pause(1)), ohwait(pause(2))
-        for action in (lambda c: ~c, lambda c: -c, lambda c: c % ValueError("v"), lambda c: c % 1, lambda c: c[5], bool,
-                       lambda c: c.send(None), lambda c: c.throw(ValueError("v")), lambda c: c.close(), lambda c: next(c),
+        for action in (lambda c: ~c, lambda c: -c, lambda c: c % ValueError("v"), lambda c: c % 1, lambda c: c[5],
+                       bool, lambda c: c.send(None), lambda c: c.throw(ValueError("v")), lambda c: c.close(),
+                       lambda c: next(c),
                        lambda c: iter(c), lambda c: c.throw(), lambda c: c.throw(1), lambda c: type(c)(), repr, hash,
                        lambda c: c.send(c), lambda c: c % c, lambda c: c[c]):
             host = start(roomy(lambda: below(2, plain)))
@@ -313,8 +315,10 @@ CASES = {
         assert c["lifted"] == c["spliced"] + c["cleared"] and c["alive"] == 0, c
     """,
     "the hidden resumption, by hand": """
-        import gc
-        resume = [f for f in gc.get_objects() if isinstance(f, types.FunctionType) and f.__name__ == "_resume" and any(type(c).__name__ == "Hook" for c in f.__code__.co_consts)]
+        def is_hidden(function):
+            hooks = [c for c in function.__code__.co_consts if type(c).__name__ == "Hook"]
+            return function.__name__ == "_resume" and hooks
+        resume = [f for f in gc.get_objects() if isinstance(f, types.FunctionType) and is_hidden(f)]
         host = start(roomy(lambda: below(2, lambda: (0, 0, 0, ohwait(pause())))))
         landing = host.cr_frame.f_code
         resume += [c for c in landing.co_consts if isinstance(c, types.FunctionType)]

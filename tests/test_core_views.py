@@ -91,9 +91,7 @@ def test_the_hosts_frame_reads_as_at_its_call() -> None:
         lines.append(line_here() + 1)
         local.append(below(2, lambda: ohwait(pause())))
         lines.append(line_here() + 2)
-        local.append(
-            below(0, lambda: ohwait(pause()))
-        )
+        local.append(below(0, lambda: ohwait(pause())))
         return local
 
     lines: list[int] = []
@@ -122,10 +120,10 @@ def test_the_hosts_line_while_suspended() -> object:
         await plain_wait()
         for _ in range(2):
             await plain_wait()
-        (
-            await plain_wait()
-        )
-        x = [1, await plain_wait(), 3]; await plain_wait(); del x  # noqa: E702
+        (await plain_wait())
+        x = [1, await plain_wait(), 3]
+        await plain_wait()
+        del x
 
     coroutine = host()
     lines = []
@@ -379,44 +377,6 @@ def test_call_graph() -> object:
         return names, len(waiting.awaited_by), text
 
     return [asyncio.run(main())]
-
-
-def test_tracing_switched_on_and_off_around_suspensions() -> None:
-    """Any combination of settrace and setprofile, switched at any moment, changes no result."""
-
-    def plain(n: int) -> object:
-        total = 0
-        for _ in range(2):
-            total += ohwait(pause(n))
-        try:
-            ohwait(pause("raise"))
-        except ValueError:
-            total += 100
-        return total
-
-    def run(switch: object, at: int) -> object:
-        coroutine = host_of(lambda: below(2, lambda: plain(1)))
-        steps = [(coroutine.send, None), (coroutine.send, 1), (coroutine.send, 2), (coroutine.throw, ValueError())]
-        seen = []
-        for number, (function, value) in enumerate(steps):
-            if number == at:
-                switch(lambda *args: None)
-            elif number == at + 2:
-                switch(None)
-            seen.append(step(function, value))
-        switch(None)
-        return seen
-
-    before = sys.gettrace(), sys.getprofile()
-    try:
-        expected = run(lambda function: None, 0)
-        assert expected[-1] == ("return", 103)
-        for switch in (sys.settrace, sys.setprofile):
-            for at in range(4):
-                assert run(switch, at) == expected
-    finally:
-        sys.settrace(before[0])
-        sys.setprofile(before[1])
 
 
 def test_outcomes_do_not_depend_on_gc_settings() -> None:

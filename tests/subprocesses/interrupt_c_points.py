@@ -26,7 +26,7 @@ class Returns:
 
 
 def awaitables():
-    """(name, iterator of C): trips before it yields first, before a later yield, as it ends, as it fails (with a TypeError)."""
+    """(name, iterator of C): the signal comes before the first yield, a later one, the end, an error (TypeError)."""
     yield "first step", map(operator.call, [trip])
     yield "later step", itertools.chain([1], map(operator.call, [trip]), [2])
     yield "at the end", itertools.chain([1], iter(trip, None))
@@ -89,7 +89,7 @@ def run(make, depth, counts, iterator, pending_at):
         pass
     except KeyboardInterrupt:
         interrupts += 1
-    except RuntimeError as error:       # "generator raised StopIteration": map() passes it on
+    except RuntimeError as error:  # "generator raised StopIteration": map() passes it on
         if "StopIteration" not in str(error) and "reuse" not in str(error):
             raise
     try:
@@ -106,7 +106,7 @@ def main():
     for number, name in enumerate(names):
         for make in (host, outer):
             for depth in (0, 1, 2, 7):
-                for pending_at in [-1, *range(0, 4), *range(-5, -1), *range(-104, -100)]:
+                for pending_at in [-1, *range(4), *range(-5, -1), *range(-104, -100)]:
                     counts = [0, 0]
                     iterator = list(awaitables())[number][1]
                     try:

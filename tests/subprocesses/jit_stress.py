@@ -126,7 +126,7 @@ def main():
             assert result == ROUNDS * (ROUNDS - 1) // 2, (rate, result)
     # Many at once, in turn: traces made for one are run by the others.
     running = [host(shape, ROUNDS // 4, 50, [], rarely) for shape in shapes for _ in range(5)]
-    values = {coroutine: None for coroutine in running}
+    values = dict.fromkeys(running)
     while values:
         for coroutine, value in list(values.items()):
             try:

@@ -1,10 +1,10 @@
 """Each allocation of a suspension and a resumption fails in turn: all or nothing, and `finally` blocks run."""
 
+import _testcapi
 import gc
 import sys
 
-import _testcapi
-from core_tools import below, pause
+from core_tools import pause
 
 from ohwait import _core, ohwait
 
@@ -64,7 +64,7 @@ def main():
     failures = 0
     for make in (host, FreshHost()):
         for step in range(3):
-            for fail_at in range(0, int(sys.argv[1])):
+            for fail_at in range(int(sys.argv[1])):
                 counts = [0, 0]
                 outcome = run(make, counts, fail_at, step)
                 failures += outcome == "memory"
