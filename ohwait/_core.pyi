@@ -35,6 +35,7 @@ def free_spares() -> None:
     """Give the memory of spare Chain objects back to the allocator."""
 
 BUILD: Final[dict[str, Any]]
+"""``cpython`` (compiled for), ``version``, ``checked``, ``interpreter_debug``, ``with_calls_methods_inline``."""
 
 @final
 class Link:

@@ -112,7 +112,7 @@ def _demonstrate(loop: Loop, terminal: Terminal) -> bool:
         terminal.line(_row(part, recording, terminal))
     terminal.line(_scale(recording, terminal))
     terminal.line(_order(recording, terminal))
-    side_by_side = recording.switches > len(PARTS)  # One after the other would be one change less than there are chains.
+    side_by_side = recording.switches > len(PARTS)  # One after the other there would be fewer.
     sign, color = ("yes", "green") if side_by_side else ("no", "red")
     mark = terminal.paint(terminal.signs[sign], color)
     times = f"waited {waited * 1000:.0f} ms in all, took {recording.seconds * 1000:.0f} ms"

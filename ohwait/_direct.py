@@ -1,39 +1,37 @@
 """An ``__exit__`` that the ``with`` statement calls within the interpreter loop, so that it can be suspended.
 
-Before 3.14, CPython does so for a function that it finds as the attribute, but calls a bound method through C.
+From 3.14 on CPython does so for methods. Before, it does so for a function that it finds as the attribute, but calls a
+bound method through C.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, TypeVar, cast
+
+from . import _core
 
 __all__ = ["direct_exit"]
 
-S = TypeVar("S")
-R = TypeVar("R")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-class direct_exit(Generic[S, R]):
-    """Decorates an ``__exit__`` method. Looked up on an instance it is a plain function, on the class the method."""
+class _FoundAsFunction:
+    """Looked up on an instance it is a plain function, on the class the method."""
 
-    def __init__(
-        self, method: Callable[[S, type[BaseException] | None, BaseException | None, TracebackType | None], R]
-    ) -> None:
+    def __init__(self, method: Callable[..., Any]) -> None:
         self._method = method
         self.__doc__ = method.__doc__
 
-    @overload
-    def __get__(
-        self, instance: None, owner: type[S]
-    ) -> Callable[[S, type[BaseException] | None, BaseException | None, TracebackType | None], R]: ...
-    @overload
-    def __get__(
-        self, instance: S, owner: type[S]
-    ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], R]: ...
-    def __get__(self, instance: S | None, owner: type[S]) -> Any:
+    def __get__(self, instance: object, owner: type) -> Callable[..., Any]:
         method = self._method
         if instance is None:
             return method
         return lambda kind, error, traceback: method(instance, kind, error, traceback)
+
+
+def direct_exit(method: Method) -> Method:
+    """Decorates an ``__exit__`` method."""
+    if _core.BUILD["with_calls_methods_inline"]:
+        return method
+    return cast(Method, _FoundAsFunction(method))

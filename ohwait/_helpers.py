@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 from . import _core
 from ._core import ohwait
 from ._diagnosis import refusal
+from ._direct import direct_exit
 
 __all__ = ["as_sync", "enter", "iterate"]
 
@@ -22,7 +23,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 S_contra = TypeVar("S_contra", contravariant=True)
-_Exit = Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], bool | None]
 
 _MARKS_OF_COROUTINE_FUNCTIONS = ("_is_coroutine", "_is_coroutine_marker")
 """Where asyncio and inspect note that a function counts as a coroutine function."""
@@ -165,23 +165,14 @@ class Entering(Generic[T_co]):
         awaitable = type(self._manager).__aenter__(self._manager)
         return ohwait(awaitable) if obstacle is None else _without_suspending(awaitable, *obstacle)
 
-    @property
-    def __exit__(self) -> _Exit:
-        """Wait for ``__aexit__(...)`` and return its value.
-
-        A property, since the `with` statement calls a function found that way without C, but not a bound method
-        (CPython before 3.14).
-        """
-        manager = self._manager
-
-        def __exit__(
-            kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None, /
-        ) -> bool | None:
-            obstacle = _core.obstacle()
-            awaitable = type(manager).__aexit__(manager, kind, value, traceback)
-            return ohwait(awaitable) if obstacle is None else _without_suspending(awaitable, *obstacle)
-
-        return __exit__
+    @direct_exit
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None, /
+    ) -> bool | None:
+        """Wait for ``__aexit__(...)`` and return its value."""
+        obstacle = _core.obstacle()
+        awaitable = type(self._manager).__aexit__(self._manager, kind, value, traceback)
+        return ohwait(awaitable) if obstacle is None else _without_suspending(awaitable, *obstacle)
 
 
 async def _awaiting(awaitable: Awaitable[T]) -> T:

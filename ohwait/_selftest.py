@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
-from types import TracebackType, coroutine
+from types import coroutine
 from typing import Any, TypeVar
 
 import ohwait
 
 from . import _core
+from ._direct import direct_exit
 from ._loops import Loop
 
 __all__ = ["CHECKS", "Failed", "for_can_suspend", "under", "with_can_suspend"]
@@ -224,13 +225,10 @@ class _Asking:
     def __enter__(self) -> None:
         self.answers.append(bool(ohwait.can_wait()))
 
-    @property
-    def __exit__(self) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], bool]:
-        def __exit__(kind: object, value: object, traceback: object) -> bool:
-            self.answers.append(bool(ohwait.can_wait()))
-            return True
-
-        return __exit__
+    @direct_exit
+    def __exit__(self, kind: object, value: object, traceback: object) -> bool:
+        self.answers.append(bool(ohwait.can_wait()))
+        return True
 
 
 def with_can_suspend() -> tuple[bool, bool, bool]:

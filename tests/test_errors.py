@@ -126,6 +126,6 @@ def test_public_names_are_there_and_listed() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'ohwait' has no attribute 'awaitlet'"):
-        ohwait.awaitlet  # noqa: B018
+        ohwait.awaitlet
     with pytest.raises(ImportError, match="cannot import name 'awaitlet'"):
         from ohwait import awaitlet  # noqa: F401

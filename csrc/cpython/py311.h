@@ -30,6 +30,7 @@
 #define PY_THROW_INTO_HOST_IS_REPORTED 1
 #define PY_THROW_HIDES_HOST 1
 #define PY_LANDING_ENTRY_UNIT 1
+#define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 
 #include "cpython/slots_plain.h"

@@ -36,6 +36,7 @@
 #define PY_THROW_INTO_HOST_IS_REPORTED 0
 #define PY_THROW_HIDES_HOST 0
 #define PY_LANDING_ENTRY_UNIT 0
+#define PY_WITH_CALLS_METHODS_INLINE 1
 #define PY_RAISED_IS_A_TRIPLE 0
 
 #include "cpython/slots_tagged.h"
