@@ -29,7 +29,7 @@
 #define PY_LANDING_IS_TRACED 1
 #define PY_THROW_INTO_HOST_IS_REPORTED 1
 #define PY_THROW_HIDES_HOST 1
-#define PY_LANDING_ENTRY_UNIT 1
+#define PY_LANDING_ENTRY_UNIT 2
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 
@@ -111,22 +111,23 @@ static const py_instruction py_hidden[] = {
 };
 
 static const py_instruction py_landing_code[] = {
-    /* 0 */ {RESUME, 0, PY_ARG, 0},                 /* not run: after the first RESUME tracing reports a new line */
-    /* 1 */ {LOAD_CONST, 0, PY_NONE, 0},
-    /* 2 */ {SEND, 0, PY_FORWARD, 6},
-    /* 3 */ {YIELD_VALUE, 0, PY_ARG, 0},
-    /* 4 */ {RESUME, 0, PY_ARG, 3},
-    /* 5 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 2},
-    /* 6 */ {COPY, 0, PY_ARG, 1},                   /* the result of SEND, in the chain's place, is the chain */
-    /* 7 */ {UNARY_INVERT, 0, PY_ARG, 0},           /* up to here a trace function may raise */
-    /* 8 */ {POP_TOP, 0, PY_ARG, 0},
-    /* 9 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 10 */ {SWAP, 0, PY_ARG, 2},
-    /* 11 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
-    /* 12 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 13 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 14 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 6},
+    /* 0 */ {RESUME, 0, PY_ARG, 0},                 /* not run: up to one unit after the first RESUME, tracing takes */
+    /* 1 */ {NOP, 0, PY_ARG, 0},                    /* whatever it meets for a new line */
+    /* 2 */ {LOAD_CONST, 0, PY_NONE, 0},
+    /* 3 */ {SEND, 0, PY_FORWARD, 7},
+    /* 4 */ {YIELD_VALUE, 0, PY_ARG, 0},
+    /* 5 */ {RESUME, 0, PY_ARG, 3},
+    /* 6 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 3},
+    /* 7 */ {COPY, 0, PY_ARG, 1},                   /* the result of SEND, in the chain's place, is the chain */
+    /* 8 */ {UNARY_INVERT, 0, PY_ARG, 0},           /* up to here a trace function may raise */
+    /* 9 */ {POP_TOP, 0, PY_ARG, 0},
+    /* 10 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 11 */ {SWAP, 0, PY_ARG, 2},
+    /* 12 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
+    /* 13 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 14 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 15 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 8, 13}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 9, 14}};
 
 #endif
