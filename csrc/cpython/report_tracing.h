@@ -36,12 +36,25 @@ static inline int py_report(PyThreadState *ts, py_frame *frame, py_event event, 
 static struct {
     PyThreadState *thread;
     Py_tracefunc profile, trace;
+    PyCodeObject *code;         /* Borrowed: of the function that returns */
+    int first_traceable;
 } py_swallowing;
+
+/* Debug builds make a frame object for the report, which they do for frames only that have begun. */
+static inline void py_pretend_begun(bool begun)
+{
+#ifdef Py_DEBUG
+    py_swallowing.code->_co_firsttraceable = begun ? 0 : py_swallowing.first_traceable;
+#else
+    (void)begun;
+#endif
+}
 
 static int py_swallow_profile(PyObject *object, PyFrameObject *frame, int what, PyObject *arg)
 {
     (void)object, (void)frame, (void)what, (void)arg;
     py_swallowing.thread->c_profilefunc = py_swallowing.profile;
+    py_pretend_begun(false);
     return 0;
 }
 
@@ -50,6 +63,7 @@ static int py_swallow_trace(PyObject *object, PyFrameObject *frame, int what, Py
     (void)object, (void)frame, (void)arg;
     if (what == PyTrace_RETURN) {       /* an exception is reported first */
         py_swallowing.thread->c_tracefunc = py_swallowing.trace;
+        py_pretend_begun(py_swallowing.thread->c_profilefunc == py_swallow_profile);    /* its turn is next */
     }
     return 0;
 }
@@ -57,6 +71,9 @@ static int py_swallow_trace(PyObject *object, PyFrameObject *frame, int what, Py
 static inline void py_swallow_return(PyThreadState *ts)
 {
     py_swallowing.thread = ts;
+    py_swallowing.code = py_code(py_current(ts));
+    py_swallowing.first_traceable = py_swallowing.code->_co_firsttraceable;
+    py_pretend_begun(true);
     if (ts->c_profilefunc != NULL) {
         py_swallowing.profile = ts->c_profilefunc;
         ts->c_profilefunc = py_swallow_profile;
