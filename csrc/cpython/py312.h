@@ -112,7 +112,7 @@ static inline bool py_inline_for_loop(py_frame *frame)
     }
     at += 1;
     while (/* a comprehension saves its variables first; a long body makes the jump's argument long */
-           at->op.code == LOAD_FAST_AND_CLEAR || at->op.code == SWAP || at->op.code == COPY ||
+           at->op.code == LOAD_FAST_AND_CLEAR || at->op.code == GET_ITER || at->op.code == SWAP || at->op.code == COPY ||
              at->op.code == BUILD_LIST || at->op.code == BUILD_SET || at->op.code == BUILD_MAP ||
              at->op.code == EXTENDED_ARG) {
         at++;

@@ -32,10 +32,11 @@
 #define PY_MONITORING_VERSION(interp) ((interp)->ceval.instrumentation_version)
 #ifdef Py_DEBUG
 #  define PY_LANDING_IS_TRACED 1                    /* its CALL */
+#  define PY_THROW_INTO_HOST_IS_REPORTED 1
 #else
 #  define PY_LANDING_IS_TRACED 0
+#  define PY_THROW_INTO_HOST_IS_REPORTED 0
 #endif
-#define PY_THROW_INTO_HOST_IS_REPORTED 0
 #define PY_THROW_HIDES_HOST 1
 #define PY_LANDING_ENTRY_UNIT 0
 #define PY_WITH_CALLS_METHODS_INLINE 0
@@ -116,7 +117,7 @@ static inline bool py_inline_for_loop(py_frame *frame)
     }
     at += 1;
     while (/* a comprehension saves its variables first; a long body makes the jump's argument long */
-           at->op.code == LOAD_FAST_AND_CLEAR || at->op.code == SWAP || at->op.code == COPY ||
+           at->op.code == LOAD_FAST_AND_CLEAR || at->op.code == GET_ITER || at->op.code == SWAP || at->op.code == COPY ||
              at->op.code == BUILD_LIST || at->op.code == BUILD_SET || at->op.code == BUILD_MAP ||
              at->op.code == EXTENDED_ARG) {
         at++;
