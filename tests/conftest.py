@@ -22,6 +22,7 @@ JIT = getattr(sys, "_jit", None)
 COUNTS_REFERENCES = hasattr(sys, "gettotalrefcount") and not (JIT and JIT.is_enabled())
 """Debug builds of CPython count references; 3.15's JIT loses some of those counts by itself, with any exception."""
 
+REPEAT = os.environ.get("OHWAIT_TESTS_REPEAT", "1") != "0"
 REPEATABLE = 0.1
 """Seconds that a test may take to be repeated for the memory check."""
 WARM_UPS, ROUNDS = 2, 4
@@ -113,7 +114,8 @@ def repeatable(item: pytest.Function, seconds: float) -> bool:
     params = item.callspec.params if hasattr(item, "callspec") else {}
     fixtures = set(item._fixtureinfo.argnames) - set(params) - {"rand"}
     return (
-        item.path.name.startswith("test_core_")
+        REPEAT
+        and item.path.name.startswith("test_core_")
         and seconds < REPEATABLE
         and not fixtures
         and item.get_closest_marker("unrepeatable") is None

@@ -272,3 +272,18 @@ def passes(source: str, *args: str, **options: Any) -> str:
     done = python(*script, *args, **options)
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
     return done.stdout
+
+
+def skip(reason: str) -> None:
+    """End a script that passes_or_skips() runs: what it tests does not exist here."""
+    print("skip:", reason)
+    raise SystemExit(0)
+
+
+def passes_or_skips(source: str) -> None:
+    """Run a script that must end well, or by skip()."""
+    import pytest
+
+    printed = passes(source)
+    if printed.startswith("skip: "):
+        pytest.skip(printed.removeprefix("skip: ").strip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from core_tools import passes
+from core_tools import TESTS, passes, python
 
 pytestmark = pytest.mark.unrepeatable("each test is a process of its own")
 
@@ -24,15 +24,13 @@ def test_hot_loops_with_jit() -> None:
     assert "jit True" in passes("jit_stress.py", "6000", PYTHON_JIT="1", timeout=300)
 
 
-SUITES = ["hosts", "errors", "experiment_weaknesses", "random", "threads_and_gc", "data_stack", "event_loops"]
+SUITES = ["hosts", "generators", "errors", "experiment_weaknesses", "random", "threads_and_gc", "data_stack"]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_jit(), reason="this CPython was built without the JIT")
-@pytest.mark.parametrize("suite", SUITES)
-def test_the_cores_tests_with_jit(suite: str) -> None:
-    from core_tools import TESTS, python
-
-    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", str(TESTS / f"test_core_{suite}.py")]
-    done = python(*arguments, PYTHON_JIT="1", timeout=300)
+def test_the_cores_tests_with_jit() -> None:
+    files = [str(TESTS / f"test_core_{suite}.py") for suite in SUITES]
+    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *files]
+    done = python(*arguments, PYTHON_JIT="1", OHWAIT_TESTS_REPEAT="0", timeout=300)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
