@@ -35,7 +35,8 @@ def free_spares() -> None:
     """Give the memory of spare Chain objects back to the allocator."""
 
 BUILD: Final[dict[str, Any]]
-"""``cpython`` (compiled for), ``version``, ``checked``, ``interpreter_debug``, ``with_calls_methods_inline``."""
+"""``cpython`` (compiled for), ``version``, ``checked``, ``interpreter_debug``, ``with_calls_methods_inline``,
+``landing_slots`` (entries on its value stack that a coroutine needs to be seen awaiting, cr_await, while suspended)."""
 
 @final
 class Link:

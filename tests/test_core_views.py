@@ -48,9 +48,15 @@ def test_cr_await_leads_through_all_frames() -> None:
 
 
 def test_cr_await_of_a_host_without_room() -> None:
-    """`return function()` and no more: the smallest value stack that a call can have."""
+    """`return function()` and no more: the smallest value stack that a call can have.
+
+    Where SEND takes more than that (CPython 3.15), the host suspends as `yield` does and awaits nothing to the eye: a
+    known difference, in NOTES.md.
+    """
     coroutine = start(host_of(lambda: ohwait(pause())))
-    assert coroutine.cr_await is not None
+    has_room = coroutine.cr_code.co_stacksize >= _core.BUILD["landing_slots"]
+    assert isinstance(coroutine.cr_await, _core.Chain) is has_room
+    assert (coroutine.cr_await is None) is not has_room
     coroutine.close()
 
 
