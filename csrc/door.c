@@ -112,7 +112,7 @@ static PyObject *iterator_of(PyObject *awaitable)
 static PyObject *suspend(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyObject *source, PyObject *yielded)
 {
     ohw_extent extent = ohw_measure(ts, door, walk);
-    ohw_chain *chain = ohw_chain_new(source, yielded, extent.size + (size_t)py_stack_depth(walk->host));
+    ohw_chain *chain = ohw_chain_new(source, yielded, extent.alive + (size_t)py_stack_depth(walk->host));
     PyCodeObject *landing = chain == NULL ? NULL : ohw_landing_for(walk->host);
     if (landing == NULL) {
         close_quietly(source);

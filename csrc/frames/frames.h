@@ -45,6 +45,7 @@ PyObject *ohw_hidden_function(PyObject *model, PyObject *hook);
 /* The room that a chain takes on the data stack. */
 typedef struct {
     size_t size;            /* words */
+    size_t alive;           /* words of it up to the end of what the innermost frame uses: what is kept */
     bool one_block;         /* it lies in one chunk, right below the door */
 } ohw_extent;
 ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *walk);
@@ -59,6 +60,7 @@ typedef struct {
     py_frame *room;         /* place on the data stack that has not been given back yet; NULL otherwise */
     py_frame *reserved;     /* place on the data stack, taken before `_resume` is called; NULL otherwise */
     uint32_t size;          /* words of it, as they lie in it */
+    uint32_t alive;         /* words of it that are kept */
     uint32_t listeners;     /* py_listeners_version() at the lift */
     int frames;             /* recursion units given back */
     uint32_t parked : 31;   /* entries of the host's value stack */

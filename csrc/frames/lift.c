@@ -4,17 +4,20 @@
 
 ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *walk)
 {
-    ohw_extent extent = {0, true};
+    ohw_extent extent = {0, 0, true};
     if (walk->room == NULL) {
         return extent;
     }
     extent.one_block = py_in_top_chunk(ts, walk->room);
     if (extent.one_block) {
         extent.size = (size_t)((const py_word *)door - (const py_word *)walk->room);
-        return extent;
     }
-    for (py_frame *frame = walk->top; frame != walk->host; frame = py_caller(frame)) {
+    for (py_frame *frame = walk->top; !extent.one_block && frame != walk->host; frame = py_caller(frame)) {
         extent.size += py_on_data_stack(frame) ? py_frame_size(frame) : 0;
+    }
+    extent.alive = extent.size;
+    if (py_on_data_stack(walk->top)) {
+        extent.alive -= py_frame_size(walk->top) - py_frame_used(walk->top);
     }
     return extent;
 }
@@ -27,7 +30,7 @@ static void move_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lif
     py_word *end = words + extent.size;
     py_frame *above = NULL;
     if (extent.one_block) {
-        memcpy(words, walk->room, extent.size * sizeof(py_word));
+        memcpy(words, walk->room, extent.alive * sizeof(py_word));
     }
     for (py_frame *frame = walk->top, *next; frame != walk->host; frame = next) {
         py_frame *copy = frame;
@@ -70,6 +73,7 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->top = lifted->bottom = lifted->reserved = NULL;
     lifted->room = walk->room;
     lifted->size = (uint32_t)extent.size;
+    lifted->alive = (uint32_t)extent.alive;
     lifted->listeners = walk->listeners;
     lifted->frames = walk->frames;
     lifted->exception_state = py_exception_state(ts);

@@ -53,7 +53,7 @@ static void move_frames_back(py_frame *resume, ohw_lifted *lifted, py_word *word
     py_word *copies = words + lifted->parked;
     ptrdiff_t distance = (char *)lifted->reserved - (char *)copies;
     py_frame *above = resume;
-    memcpy(lifted->reserved, copies, lifted->size * sizeof(py_word));
+    memcpy(lifted->reserved, copies, lifted->alive * sizeof(py_word));
     for (py_frame *frame = lifted->top, *next; frame != NULL; frame = next) {
         py_frame *live = frame;
         next = py_caller_beyond_c(frame);
