@@ -61,8 +61,6 @@ typedef enum { PY_YIELDS, PY_RESUMES, PY_THROWS } py_event;
 
 /* NULL if this interpreter's layout is the one compiled in, else what differs (static text). */
 static inline const char *py_layout_mismatch(void);
-/* Frames of Python calls are made by somebody's own evaluation function (PEP 523): no call is inlined then. */
-static inline bool py_eval_replaced(PyThreadState *ts);
 /* Switch off all that could run between the instructions of a landing, or keep a call from being inlined, until
  * _resume has put the frames back. */
 static inline py_quiet py_enter_quiet(PyThreadState *ts);

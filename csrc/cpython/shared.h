@@ -17,8 +17,6 @@ static inline bool py_on_data_stack(const py_frame *frame) { return frame->owner
 
 static inline bool py_is_complete(py_frame *frame) { return !_PyFrame_IsIncomplete(frame); }
 
-static inline bool py_eval_replaced(PyThreadState *ts) { return ts->interp->eval_frame != NULL; }
-
 static inline py_quiet py_enter_quiet(PyThreadState *ts)
 {
     py_quiet quiet = {(void *)(uintptr_t)ts->interp->eval_frame};
