@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTEST ?=
 
 bin := $(VENV)/bin
-sources := setup.py pyproject.toml $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.[ch] ohwait/*.pyx)
+sources := setup.py pyproject.toml $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.[ch] ohwait/include/*.h ohwait/*.pyx)
 # A copy for builds with other flags: an extension built in place would otherwise take the place of the usual one.
 copy_to = mkdir -p $(1) && tar -cf - --exclude=./.git --exclude='./.venv*' --exclude=./build --exclude='*.so' . | tar -xf - -C $(1)
 

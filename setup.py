@@ -16,6 +16,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 REFUSE = "csrc/refuse.c"
+MODULES = "csrc/modules/"
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 HEADER = "cpython/py{}{}.h".format(*sys.version_info)
 
@@ -43,16 +44,32 @@ def core() -> Extension:
         return Extension("ohwait._core", [REFUSE], define_macros=[("OHWAIT_REFUSE_REASON", f'"{reason}"')])
     return Extension(
         "ohwait._core",
-        [source for source in files("csrc/**/*.c") if source != REFUSE],
+        [source for source in files("csrc/**/*.c") if source != REFUSE and not source.startswith(MODULES)],
         include_dirs=["csrc"],
         depends=files("csrc/**/*.h"),
         define_macros=[("OHWAIT_CPYTHON_HEADER", f'"{HEADER}"')],
     )
 
 
+def c_modules() -> list[Extension]:
+    """The toolkit's: csrc/modules/NAME/*.c becomes ``ohwait._NAME``."""
+    if FREE_THREADED:
+        return []
+    return [
+        Extension(
+            "ohwait._" + folder.removeprefix(MODULES),
+            files(f"{folder}/*.c"),
+            include_dirs=["csrc", "ohwait/include"],
+            depends=files("csrc/**/*.h") + files("ohwait/include/*.h"),
+            define_macros=[("OHWAIT_CPYTHON_HEADER", f'"{HEADER}"')],
+        )
+        for folder in files(MODULES + "*")
+    ]
+
+
 def cython_modules() -> list[Extension]:
     sources = files("ohwait/**/*.pyx")
-    if not sources:
+    if FREE_THREADED or not sources:
         return []
     from Cython.Build import cythonize
 
@@ -109,4 +126,4 @@ class BuildExt(build_ext):
 
 
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
-setup(license="MIT", ext_modules=[core(), *cython_modules()], cmdclass={"build_ext": BuildExt})
+setup(license="MIT", ext_modules=[core(), *c_modules(), *cython_modules()], cmdclass={"build_ext": BuildExt})
