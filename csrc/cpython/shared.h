@@ -87,8 +87,11 @@ static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg)
     if (stop == 0) {
         stop = py_visit_words((const py_word *)&frame->PY_CODE_FIELD, 1, visit, arg);
     }
-    return stop != 0 ? stop
-                     : py_visit_words((const py_word *)frame->localsplus, py_slots_used(frame), visit, arg);
+    int used = py_slots_used(frame);
+    if (used < 0) {
+        used = py_code(frame)->co_nlocalsplus;      /* it runs: only its loop knows how many there are */
+    }
+    return stop != 0 ? stop : py_visit_words((const py_word *)frame->localsplus, used, visit, arg);
 }
 
 /* Mirrors _PyFrame_Clear (Python/frame.c, 3.11 to 3.15), which is not exported: a frame object that somebody else
@@ -224,7 +227,7 @@ enum { PY_CHUNK_BYTES = 16 * 1024, PY_CHUNK_SLACK_WORDS = 1000 };      /* as CPy
 static inline bool py_chunk_contains(const _PyStackChunk *chunk, const void *address)
 {
     return (const char *)address >= (const char *)chunk->data &&
-           (const char *)address < (const char *)chunk + chunk->size;
+           (const char *)address < (const char *)chunk + py_chunk_size(chunk);
 }
 
 static inline void py_leave_chunk(PyThreadState *ts)
