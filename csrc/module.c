@@ -1,6 +1,7 @@
 /* The extension module ohwait._core: its functions for the Python side, and the two hidden functions. */
 #include "check.h"
 #include "door.h"
+#include "stack/judge.h"
 
 /* ---- hooks: what a hidden function's only instruction, ~hook, does ---- */
 
@@ -142,6 +143,24 @@ static PyObject *core_free_spares(PyObject *module, PyObject *Py_UNUSED(none))
     Py_RETURN_NONE;
 }
 
+#if OHW_ARCH_KNOWN
+static PyObject *core_compare_unwinders(PyObject *module, PyObject *Py_UNUSED(none))
+{
+    ohw_comparison found;
+    ohw_compare_unwinders(&found, 0);
+    PyObject *first = NULL;
+    if (found.what != NULL) {
+        first = PyUnicode_FromFormat("%s, at frame %zu, which returns to %p", found.what, found.first,
+                                     (void *)found.first_pc);
+        if (first == NULL) {
+            return NULL;
+        }
+    }
+    return Py_BuildValue("nnN", (Py_ssize_t)found.frames, (Py_ssize_t)found.differences,
+                         first == NULL ? Py_NewRef(Py_None) : first);
+}
+#endif
+
 static PyMethodDef functions[] = {
     {"configure", (PyCFunction)(void (*)(void))core_configure, METH_VARARGS | METH_KEYWORDS,
      "configure(*, refusal): refusal(kind, frame) makes the error for a place where no suspension is possible."},
@@ -154,6 +173,10 @@ static PyMethodDef functions[] = {
     {"data_stack", core_data_stack, METH_NOARGS, "data_stack(): (chunks, words in use) of this thread's data stack."},
     {"recursion_left", core_recursion_left, METH_NOARGS, "recursion_left(): Python calls that are still possible."},
     {"free_spares", core_free_spares, METH_NOARGS, "free_spares(): give spare memory back, for leak checks."},
+#if OHW_ARCH_KNOWN
+    {"compare_unwinders", core_compare_unwinders, METH_NOARGS,
+     "compare_unwinders(): (C frames walked, differences between our unwinder and libgcc's, the first one or None)."},
+#endif
     {NULL},
 };
 
