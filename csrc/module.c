@@ -1,7 +1,7 @@
 /* The extension module ohwait._core: its functions for the Python side, and the two hidden functions. */
 #include "check.h"
 #include "door.h"
-#include "stack/judge.h"
+#include "stack_functions.h"
 
 /* ---- hooks: what a hidden function's only instruction, ~hook, does ---- */
 
@@ -140,26 +140,9 @@ static PyObject *core_recursion_left(PyObject *module, PyObject *Py_UNUSED(none)
 static PyObject *core_free_spares(PyObject *module, PyObject *Py_UNUSED(none))
 {
     ohw_chain_free_spares();
+    ohw_stack_free_spares();
     Py_RETURN_NONE;
 }
-
-#if OHW_ARCH_KNOWN
-static PyObject *core_compare_unwinders(PyObject *module, PyObject *Py_UNUSED(none))
-{
-    ohw_comparison found;
-    ohw_compare_unwinders(&found, 0);
-    PyObject *first = NULL;
-    if (found.what != NULL) {
-        first = PyUnicode_FromFormat("%s, at frame %zu, which returns to %p", found.what, found.first,
-                                     (void *)found.first_pc);
-        if (first == NULL) {
-            return NULL;
-        }
-    }
-    return Py_BuildValue("nnN", (Py_ssize_t)found.frames, (Py_ssize_t)found.differences,
-                         first == NULL ? Py_NewRef(Py_None) : first);
-}
-#endif
 
 static PyMethodDef functions[] = {
     {"configure", (PyCFunction)(void (*)(void))core_configure, METH_VARARGS | METH_KEYWORDS,
@@ -173,10 +156,6 @@ static PyMethodDef functions[] = {
     {"data_stack", core_data_stack, METH_NOARGS, "data_stack(): (chunks, words in use) of this thread's data stack."},
     {"recursion_left", core_recursion_left, METH_NOARGS, "recursion_left(): Python calls that are still possible."},
     {"free_spares", core_free_spares, METH_NOARGS, "free_spares(): give spare memory back, for leak checks."},
-#if OHW_ARCH_KNOWN
-    {"compare_unwinders", core_compare_unwinders, METH_NOARGS,
-     "compare_unwinders(): (C frames walked, differences between our unwinder and libgcc's, the first one or None)."},
-#endif
     {NULL},
 };
 
@@ -222,7 +201,7 @@ static int execute(PyObject *module)
 {
     if (check_interpreter() < 0 || PyType_Ready(&ohw_chain_type) < 0 ||
         PyType_Ready(&ohw_link_type) < 0 || PyType_Ready(&hook_type) < 0 ||
-        ohw_landing_init() < 0 || ohw_names_init() < 0) {
+        ohw_landing_init() < 0 || ohw_names_init() < 0 || ohw_stack_add_functions(module) < 0) {
         return -1;
     }
     PyObject *door = hidden_function(door_source, "ohwait", ohw_door_open);

@@ -147,6 +147,10 @@ static inline int py_call_site(const py_frame *frame);
 static inline int py_stack_depth(const py_frame *frame);
 static inline void py_take_stack(py_frame *frame, py_word *words, int count);    /* the frame's stack is empty then */
 static inline void py_put_stack(py_frame *frame, const py_word *words, int count);
+/* All of its slots, whatever is in them, and the depth (negative: only the loop that runs the frame knows it). */
+static inline void py_copy_stack(const py_frame *frame, py_word *words, int slots);
+static inline void py_restore_stack(py_frame *frame, const py_word *words, int slots, int depth);
+static inline py_word py_word_of(PyObject *object);                              /* stolen; NULL for an empty slot */
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg);
 static inline void py_drop_words(py_word *words, int count);                     /* may run Python code */
 
@@ -231,6 +235,8 @@ static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *c
 
 /* `frame` is a coroutine (or generator) at an await whose awaited frame runs in the same loop. */
 static inline bool py_awaits_callee(const py_frame *frame);
+/* It stands where a yield has left it, and not at a call: it does not run, whatever the thread's frames say. */
+static inline bool py_stands_at_yield(const py_frame *frame);
 /* Leave the thread's innermost coroutine as a yield would; `delegates`: one inside an await. */
 static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates);
 static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);          /* it stands at its await */

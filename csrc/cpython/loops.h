@@ -124,18 +124,33 @@ static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *c
 
 /* ---- coroutines ---- */
 
+static inline bool py_is_yield(_Py_CODEUNIT unit)
+{
+#if PY_INLINES_AWAIT
+    return unit.op.code == YIELD_VALUE || unit.op.code == INSTRUMENTED_YIELD_VALUE;
+#else
+    return _Py_OPCODE(unit) == YIELD_VALUE;
+#endif
+}
+
 static inline bool py_awaits_callee(const py_frame *frame)
 {
 #if PY_INLINES_AWAIT
     if (frame->owner != FRAME_OWNED_BY_GENERATOR) {
         return false;
     }
-    int opcode = ((const _Py_CODEUNIT *)PY_INSTRUCTION(frame))[PY_SEND_TO_YIELD].op.code;
-    return opcode == YIELD_VALUE || opcode == INSTRUMENTED_YIELD_VALUE;
+    const _Py_CODEUNIT *yield = (const _Py_CODEUNIT *)PY_INSTRUCTION(frame) + PY_SEND_TO_YIELD;
+    int send = yield[-1 - INLINE_CACHE_ENTRIES_SEND].op.code;
+    return (send == SEND || send == SEND_GEN || PY_IS_INSTRUMENTED(send)) && py_is_yield(*yield);
 #else
     (void)frame;
     return false;
 #endif
+}
+
+static inline bool py_stands_at_yield(const py_frame *frame)
+{
+    return py_is_yield(((const _Py_CODEUNIT *)PY_INSTRUCTION(frame))[PY_INSTRUCTION_IS_BEFORE_NEXT - 1]);
 }
 
 static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates)

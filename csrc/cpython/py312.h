@@ -37,6 +37,7 @@
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 0
 #define PY_ENTRY_OWNER FRAME_OWNED_BY_CSTACK
+#define PY_COUNTS_C_CALLS 1                         /* apart from Python calls */
 #define PY_HAS_CFRAMES 1
 #define PY_INLINES_AWAIT 1
 #define PY_SEND_TO_YIELD INLINE_CACHE_ENTRIES_SEND              /* code units from SEND's last cache to the yield behind */

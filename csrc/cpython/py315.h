@@ -39,6 +39,7 @@
 #define PY_WITH_CALLS_METHODS_INLINE 1
 #define PY_RAISED_IS_A_TRIPLE 0
 #define PY_ENTRY_OWNER FRAME_OWNED_BY_INTERPRETER
+#define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */
 #define PY_HAS_CFRAMES 0
 #define PY_INLINES_AWAIT 1
 #define PY_SEND_TO_YIELD (1 + INLINE_CACHE_ENTRIES_SEND)        /* code units from SEND to the yield behind it */
