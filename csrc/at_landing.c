@@ -47,6 +47,10 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         py_raise(Py_NewRef(exception));
         return NULL;
     }
+    if (ohw_chain_is_elsewhere(ts, chain)) {
+        ohw_chain_decline(ts, chain, 1);
+        return NULL;
+    }
     chain->handled = true;
     py_pacify_landing(ts, py_code(chain->lifted.host));
     bool finished_by_throw = chain->source == NULL && chain->outcome != NULL &&

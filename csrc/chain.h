@@ -46,6 +46,10 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
 PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count);
 /* As gen_close_iter (Objects/genobject.c).  New reference to whatever close() returned, or NULL. */
 PyObject *ohw_close_source(PyObject *source);
+/* It can be resumed on another thread or in another greenlet only.  An exception is set then. */
+bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain);
+/* At its landing: let the host wait on, and its caller have the exception.  As ohw_decline. */
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
 /* Slots and methods of the type. */
 PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result);
 PyObject *ohw_chain_iternext(PyObject *self);

@@ -1,9 +1,8 @@
 /* `ohwait(awaitable)`: check, start, and lift if it has yielded. */
 #include "door.h"
+#include "refusal.h"
 
-static PyObject *refusal, *guard;       /* Owned */
-
-void ohw_door_set_refusal(PyObject *callable) { Py_XSETREF(refusal, callable); }
+static PyObject *guard;         /* Owned */
 
 void ohw_door_set_guard(PyObject *callable) { Py_XSETREF(guard, callable); }
 
@@ -15,26 +14,8 @@ const char *ohw_obstacle_name(ohw_obstacle obstacle)
 /* Raise the error that explains why no suspension is possible. */
 static void refuse(PyThreadState *ts, const ohw_walk *walk)
 {
-    PyObject *frame = Py_None;
-    if (walk->c_caller != NULL) {
-        PyFrameObject *object = py_frame_object(ts, walk->c_caller);
-        frame = object == NULL ? Py_None : (PyObject *)object;
-    }
-    const char *kind = ohw_obstacle_name(walk->obstacle);
-    if (refusal == NULL) {
-        PyErr_Format(PyExc_RuntimeError, "ohwait() cannot suspend here: %s", kind);
-        return;
-    }
-    PyObject *error = walk->reason == NULL ? PyObject_CallFunction(refusal, "sO", kind, frame)
-                                           : PyObject_CallFunction(refusal, "sOs", kind, frame, walk->reason);
-    if (error != NULL && !PyExceptionInstance_Check(error)) {
-        PyErr_Format(PyExc_TypeError, "ohwait: refusal() returned %R, which is no exception", error);
-        Py_CLEAR(error);
-    }
-    if (error != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-        Py_DECREF(error);
-    }
+    PyFrameObject *frame = walk->c_caller == NULL ? NULL : py_frame_object(ts, walk->c_caller);
+    ohw_refusal_raise(ohw_obstacle_name(walk->obstacle), (PyObject *)frame, walk->reason);
 }
 
 /* Call close(), where there is one, keeping the exception that is set. */
@@ -258,4 +239,26 @@ PyObject *ohw_door_open(PyThreadState *ts, py_frame *door)
     py_set_current(ts, door);
     ohw_swallow_return(ts);
     return result;
+}
+
+#if OHW_ARCH_KNOWN
+static void *look_over_c(ohw_place *place, void *argument)
+{
+    call *now = argument;
+    ohw_exit exit;
+    ohw_find_exit(now->ts, now->door, place, &now->walk, &exit);
+    return NULL;
+}
+#endif
+
+ohw_walk ohw_door_look(PyThreadState *ts)
+{
+    call now = {.ts = ts, .door = py_current(ts)};
+    ohw_walk_to_host(now.door, NULL, &now.walk);
+#if OHW_ARCH_KNOWN
+    if (now.walk.obstacle == OHW_C_FUNCTION) {
+        (void)ohw_arch_save(look_over_c, &now);
+    }
+#endif
+    return now.walk;
 }

@@ -1,6 +1,7 @@
 /* The extension module ohwait._core: its functions for the Python side, and the two hidden functions. */
 #include "check.h"
 #include "door.h"
+#include "refusal.h"
 #include "stack_functions.h"
 
 /* ---- hooks: what a hidden function's only instruction, ~hook, does ---- */
@@ -86,7 +87,7 @@ static PyObject *core_configure(PyObject *module, PyObject *args, PyObject *keyw
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "$O:configure", names, &refusal)) {
         return NULL;
     }
-    ohw_door_set_refusal(Py_NewRef(refusal));
+    ohw_refusal_set(Py_NewRef(refusal));
     Py_RETURN_NONE;
 }
 
@@ -98,9 +99,8 @@ static PyObject *core_set_guard(PyObject *module, PyObject *guard)
 
 static PyObject *core_obstacle(PyObject *module, PyObject *Py_UNUSED(none))
 {
-    ohw_walk walk;
     PyThreadState *ts = py_thread();
-    ohw_walk_to_host(py_current(ts), NULL, &walk);
+    ohw_walk walk = ohw_door_look(ts);
     if (walk.obstacle == OHW_CLEAR) {
         Py_RETURN_NONE;
     }
@@ -109,7 +109,8 @@ static PyObject *core_obstacle(PyObject *module, PyObject *Py_UNUSED(none))
         PyFrameObject *object = py_frame_object(ts, walk.c_caller);
         frame = object == NULL ? Py_None : (PyObject *)object;
     }
-    return Py_BuildValue("sO", ohw_obstacle_name(walk.obstacle), frame);
+    const char *name = ohw_obstacle_name(walk.obstacle);
+    return walk.reason == NULL ? Py_BuildValue("sO", name, frame) : Py_BuildValue("sOs", name, frame, walk.reason);
 }
 
 static PyObject *core_inline_next_loop(PyObject *module, PyObject *Py_UNUSED(none))

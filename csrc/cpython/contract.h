@@ -151,6 +151,9 @@ static inline void py_put_stack(py_frame *frame, const py_word *words, int count
 static inline void py_copy_stack(const py_frame *frame, py_word *words, int slots);
 static inline void py_restore_stack(py_frame *frame, const py_word *words, int slots, int depth);
 static inline py_word py_word_of(PyObject *object);                              /* stolen; NULL for an empty slot */
+static inline void py_set_stack_depth(py_frame *frame, int depth);
+/* What is in slot `index` above the locals, taken out.  New reference or NULL. */
+static inline PyObject *py_take_slot(py_frame *frame, int index);
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg);
 static inline void py_drop_words(py_word *words, int count);                     /* may run Python code */
 
@@ -245,6 +248,7 @@ static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);         
  * and the Python frames from `caller` on; and taken again. */
 static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller);
 static inline void py_enter_c_calls(PyThreadState *ts, int units);
+static inline void py_leave_one_loop(PyThreadState *ts);     /* only what a loop has counted itself */
 static inline int py_c_recursion_left(PyThreadState *ts);                        /* 0 where they are not counted */
 
 static inline uintptr_t py_context_run_address(void);       /* the C function of Context.run; 0: unknown */

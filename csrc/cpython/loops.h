@@ -180,6 +180,8 @@ static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame)
 /* ---- calls of C code, counted until 3.13 ---- */
 
 #ifdef PY_C_RECURSION_LEFT
+enum { PY_UNITS_A_LOOP = 2 };       /* PY_EVAL_C_STACK_UNITS, Python/ceval.c */
+
 /* How far the counter may be below its limit at `depth` bytes of C stack: what suspended C functions have counted for
  * themselves cannot be told apart, and must not add up. */
 static inline int py_fair_c_recursion(PyThreadState *ts, size_t depth)
@@ -192,13 +194,12 @@ static inline int py_fair_c_recursion(PyThreadState *ts, size_t depth)
 static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
 {
     (void)caller;
-    enum { UNITS_A_LOOP = 2 };      /* PY_EVAL_C_STACK_UNITS, Python/ceval.c */
-    int units = UNITS_A_LOOP * loops, fair = py_fair_c_recursion(ts, depth);
+    int units = PY_UNITS_A_LOOP * loops, fair = py_fair_c_recursion(ts, depth);
     if (PY_C_RECURSION_LEFT(ts) + units < fair) {
         units = fair - PY_C_RECURSION_LEFT(ts);
     }
     PY_C_RECURSION_LEFT(ts) += units;
-    return units - UNITS_A_LOOP;    /* the loop that is resumed has been entered */
+    return units - PY_UNITS_A_LOOP;    /* the loop that is resumed has been entered */
 }
 
 static inline void py_enter_c_calls(PyThreadState *ts, int units) { PY_C_RECURSION_LEFT(ts) -= units; }
@@ -231,6 +232,15 @@ static inline void py_enter_c_calls(PyThreadState *ts, int units) { (void)ts, (v
 
 static inline int py_c_recursion_left(PyThreadState *ts) { (void)ts; return 0; }
 #endif
+
+static inline void py_leave_one_loop(PyThreadState *ts)
+{
+#ifdef PY_C_RECURSION_LEFT
+    PY_C_RECURSION_LEFT(ts) += PY_UNITS_A_LOOP;
+#else
+    (void)ts;
+#endif
+}
 
 /* ---- contexts (Python/context.c) ---- */
 

@@ -32,6 +32,13 @@ static inline PyObject *py_take_argument(py_frame *frame)
     return PyStackRef_IsNull(argument) ? NULL : PyStackRef_AsPyObjectSteal(argument);
 }
 
+static inline PyObject *py_take_slot(py_frame *frame, int index)
+{
+    _PyStackRef *slot = &frame->localsplus[py_code(frame)->co_nlocalsplus + index], taken = *slot;
+    *slot = PyStackRef_NULL;
+    return PyStackRef_IsNull(taken) ? NULL : PyStackRef_AsPyObjectSteal(taken);
+}
+
 static inline py_word py_word_of(PyObject *object)
 {
     return object == NULL ? PyStackRef_NULL.bits : PyStackRef_FromPyObjectSteal(object).bits;

@@ -80,6 +80,8 @@ void ohw_slice_discard(ohw_slice *slice);       /* it was never filled */
 _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *walk, const ohw_exit *exit,
                              ohw_slice *slice, ohw_lifted *lifted, PyCodeObject *landing, PyObject *chain,
                              PyObject *yielded);
+/* All coroutines in the loop that exit is about, the host (which stands at `landing`) first: they have yielded. */
+void ohw_park_coroutines(PyThreadState *ts, py_frame *host, const PyCodeObject *landing, const ohw_exit *exit);
 /* E1's awaiting coroutines are about to be suspended with `value`, and in 3.11 the host: tell those who listen. */
 int ohw_report_awaiters(PyThreadState *ts, const ohw_exit *exit, py_frame *host, PyObject *value);
 
@@ -88,8 +90,15 @@ int ohw_report_awaiters(PyThreadState *ts, const ohw_exit *exit, py_frame *host,
 /* Called by a landing's C step, in E3: goes on in the slice.  Returns (-1, an exception set, nothing changed) only if
  * that is impossible. */
 int ohw_bring_back(PyThreadState *ts, ohw_slice *slice, ohw_lifted *lifted);
-/* Is it impossible?  NULL, or the text; `kind`: see above.  -1 as *kind is never returned. */
+/* Is that impossible?  NULL, or why (static text), and the kind of the refusal. */
 const char *ohw_slice_objection(PyThreadState *ts, const ohw_slice *slice, const char **kind);
+
+/* ---- decline.c ---- */
+
+/* Called by a landing's C step, in E3, with an exception set: E3 returns with it, and the coroutines that it runs stay
+ * suspended where they were.  `extra`: entry of the host's value stack, above those of ohw_waiting, that is dropped.
+ * Returns if CPython cannot cope with that; then the exception is raised in the host. */
+void ohw_decline(PyThreadState *ts, py_frame *host, int extra);
 
 #endif
 

@@ -93,8 +93,7 @@ static void park_host(ohw_slice *slice, py_frame *host, ohw_lifted *lifted, PyCo
     py_put_stack(host, stack, waiting.entries);
 }
 
-/* All coroutines in E1, the host first. */
-static void park_coroutines(PyThreadState *ts, py_frame *host, const PyCodeObject *landing, const ohw_exit *exit)
+void ohw_park_coroutines(PyThreadState *ts, py_frame *host, const PyCodeObject *landing, const ohw_exit *exit)
 {
     py_frame *frame = host, *next = py_link(host);
     py_park(ts, host, ohw_waiting_at(landing).delegates);
@@ -146,7 +145,7 @@ _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *
     slice->callback = py_leave_callback(ts, exit->callback);
     py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
     py_leave_loops(ts, &exit->loops);
-    park_coroutines(ts, host, landing, exit);
+    ohw_park_coroutines(ts, host, landing, exit);
     slice->calls = walk->frames;
     py_add_recursion(ts, slice->calls);
     slice->c_calls = py_leave_c_calls(ts, exit->loops.count, PY_COUNTS_C_CALLS ? stack_depth(slice->end) : 0,
