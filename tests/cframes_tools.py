@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
+import operator
 import random
 import sys
 import traceback
@@ -16,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from core_tools import below, function_names, host_of, pause
+from core_tools import below, difference, function_names, host_of, pause, version
 
 from ohwait import _core, ohwait
 
@@ -340,3 +342,22 @@ def suspended_by_c(value: object = None) -> Any:
     coroutine = host_of(lambda: waiting_by_c(value))
     assert coroutine.send(None) is value
     return coroutine
+
+
+# ---- scenarios written with await (core_tools.as_if_awaited) ----
+
+
+def as_if_awaited_through_c(test: Any, by: Callable[..., Any] = operator.call) -> Callable[..., None]:
+    """As core_tools.as_if_awaited, with a C function between each plain function and what calls it."""
+    native, plain = version(test, False), version(test, True, by)
+
+    @functools.wraps(test)
+    def both(*args: Any, **kwargs: Any) -> None:
+        expected = native(*args, **kwargs)
+        assert expected, "the scenario must return what is to be compared"
+        before = by_stack()
+        result = plain(*args, **kwargs)
+        assert result == expected, f"(natively, through C) differ at {difference(expected, result)}"
+        assert by_stack() > before, "no C frame was set aside: the comparison proves nothing"
+
+    return both
