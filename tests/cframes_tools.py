@@ -180,10 +180,14 @@ def thrown(scenario: Scenario, rand: random.Random) -> None:
 
 
 def closed(scenario: Scenario, rand: random.Random) -> None:
+    def wait(value: object = None) -> object:
+        waiting(value)
+        return value
+
     for at in moments(scenario):
         expected, calls = told_at_once(scenario, at, GeneratorExit)
         with through_c(scenario):
-            driven = Driven(host(scenario, waiting)).run(at)
+            driven = Driven(host(scenario, wait)).run(at)
             if calls > at:
                 with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
                     driven.coroutine.close()

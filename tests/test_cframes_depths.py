@@ -60,9 +60,9 @@ def test_resumed_deeper_or_shallower(made_at: int, resumed_at: int) -> None:
         names: list[list[str]] = []
 
         def key(n: int) -> int:
-            names.append(function_names(sys._getframe()))
+            names.append(function_names(sys._getframe(), "host_of"))
             waiting(n)
-            assert function_names(sys._getframe()) == names[-1]
+            assert function_names(sys._getframe(), "host_of") == names[-1]
             return -n
 
         coroutine = host_of(lambda: sorted([1, 2], key=lambda n: next(map(key, [n]))))
