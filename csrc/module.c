@@ -1,6 +1,7 @@
 /* The extension module ohwait._core: its functions for the Python side, and the two hidden functions. */
 #include "check.h"
 #include "door.h"
+#include "stack_functions.h"
 
 /* ---- hooks: what a hidden function's only instruction, ~hook, does ---- */
 
@@ -139,6 +140,7 @@ static PyObject *core_recursion_left(PyObject *module, PyObject *Py_UNUSED(none)
 static PyObject *core_free_spares(PyObject *module, PyObject *Py_UNUSED(none))
 {
     ohw_chain_free_spares();
+    ohw_stack_free_spares();
     Py_RETURN_NONE;
 }
 
@@ -199,7 +201,7 @@ static int execute(PyObject *module)
 {
     if (check_interpreter() < 0 || PyType_Ready(&ohw_chain_type) < 0 ||
         PyType_Ready(&ohw_link_type) < 0 || PyType_Ready(&hook_type) < 0 ||
-        ohw_landing_init() < 0 || ohw_names_init() < 0) {
+        ohw_landing_init() < 0 || ohw_names_init() < 0 || ohw_stack_add_functions(module) < 0) {
         return -1;
     }
     PyObject *door = hidden_function(door_source, "ohwait", ohw_door_open);

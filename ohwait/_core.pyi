@@ -34,6 +34,12 @@ def recursion_left() -> int:
 def free_spares() -> None:
     """Give the memory of spare Chain objects back to the allocator."""
 
+def compare_unwinders() -> tuple[int, int, str | None]:
+    """Walk the C stack with our unwinder and with libgcc's: (frames, differences, what the first one is about).
+
+    Only where the core knows the processor (x86-64 and AArch64 Linux).
+    """
+
 BUILD: Final[dict[str, Any]]
 """``cpython`` (compiled for), ``version``, ``checked``, ``interpreter_debug``, ``with_calls_methods_inline``,
 ``landing_slots`` (entries on its value stack that a coroutine needs to be seen awaiting, cr_await, while suspended)."""

@@ -54,6 +54,40 @@ typedef struct {
     int handler;                /* instruction number of the handler, entered with [chain, exception] */
 } py_landing;
 
+/* Interpreter loops (invocations of the evaluation function) that are set aside with their C frames: the one that runs a
+ * host, and all above it.  `entry`: what the outermost one has put below its lowest frame; the other two are what its
+ * C frame and the innermost one's hold of the thread's list of loops; NULL where the interpreter has no such thing. */
+typedef struct {
+    py_frame *entry;
+    void *outermost, *innermost;
+    int count;
+} py_loops;
+/* Contexts entered one in the other, innermost first. */
+typedef struct { PyObject *top, *bottom; } py_contexts;
+/* Whether a callback of a tracer is under way, and for what. */
+typedef struct { bool inside; int event; } py_callback;
+/* The part of the data stack that belongs to frames set aside: chunks of their own, and `bytes` of one that is shared
+ * with frames below them, from `start`, of which a copy is kept. */
+typedef struct {
+    void *shared;
+    char *start;
+    size_t bytes;
+    void *own_top, *own_bottom;
+    PyObject **top;             /* end of the data stack */
+    bool pinned;
+} py_data_aside;
+/* The data stack of the code that resumes them, while they run where it was: what lay at the same addresses, and how
+ * far the stack went. */
+typedef struct {
+    char *parked;
+    size_t bytes;
+    void *chunk;
+    PyObject **top, **limit;
+    size_t shared_top;
+    bool orphan;                /* nobody but the frames set aside uses the chunk any more */
+    bool in_place;              /* the data stack ends just where they begin */
+} py_data_displaced;
+
 /* What happens to a suspended frame, as profilers, tracers and sys.monitoring are told. */
 typedef enum { PY_YIELDS, PY_RESUMES, PY_THROWS } py_event;
 
@@ -113,6 +147,10 @@ static inline int py_call_site(const py_frame *frame);
 static inline int py_stack_depth(const py_frame *frame);
 static inline void py_take_stack(py_frame *frame, py_word *words, int count);    /* the frame's stack is empty then */
 static inline void py_put_stack(py_frame *frame, const py_word *words, int count);
+/* All of its slots, whatever is in them, and the depth (negative: only the loop that runs the frame knows it). */
+static inline void py_copy_stack(const py_frame *frame, py_word *words, int slots);
+static inline void py_restore_stack(py_frame *frame, const py_word *words, int slots, int depth);
+static inline py_word py_word_of(PyObject *object);                              /* stolen; NULL for an empty slot */
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg);
 static inline void py_drop_words(py_word *words, int count);                     /* may run Python code */
 
@@ -172,7 +210,75 @@ static inline bool py_inline_for_loop(py_frame *frame);
 /* The iterator that `await` would drive.  New reference, or NULL with await's own error.  May run Python code. */
 static inline PyObject *py_awaitable_iterator(PyObject *awaitable);
 
+/* ---- interpreter loops set aside with the C functions between them (csrc/stack/) ------------------------------- */
+
+/* NULL, or why this interpreter's loops cannot be set aside (static text). */
+static inline const char *py_stack_mismatch(void);
+/* What the frame's `previous` says, which may be a frame of the interpreter's own. */
+static inline py_frame *py_link(const py_frame *frame);
+static inline bool py_is_entry(const py_frame *frame);                           /* such a frame */
+/* The loops from that which runs `innermost`, on top of the thread, down to that which runs `host`, the frame `lowest`
+ * being the lowest one in it. */
+static inline py_loops py_loops_down_to(PyThreadState *ts, py_frame *innermost, const py_frame *host, py_frame *lowest);
+/* An address inside the outermost loop's C frame. */
+static inline uintptr_t py_loops_address(const py_loops *loops);
+/* The Python frame below the loops, and the loop there (NULL where the interpreter does not list loops). */
+static inline py_frame *py_caller_of_loops(const py_loops *loops, py_frame *lowest);
+static inline void *py_outer_loop(PyThreadState *ts, const py_loops *loops);
+static inline void py_leave_loops(PyThreadState *ts, const py_loops *loops);
+/* `image`: distance from the loops' C frames to a copy of them.  The thread runs `innermost` in them; `lowest`, a frame
+ * of the resuming code, is the outermost one's now; it will return to `caller`, in the loop `outer`. */
+static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrdiff_t image, py_frame *innermost,
+                                  py_frame *lowest, py_frame *caller, void *outer);
+/* They have been left; their caller is to be found elsewhere now. */
+static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller);
+
+/* `frame` is a coroutine (or generator) at an await whose awaited frame runs in the same loop. */
+static inline bool py_awaits_callee(const py_frame *frame);
+/* It stands where a yield has left it, and not at a call: it does not run, whatever the thread's frames say. */
+static inline bool py_stands_at_yield(const py_frame *frame);
+/* Leave the thread's innermost coroutine as a yield would; `delegates`: one inside an await. */
+static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates);
+static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);          /* it stands at its await */
+
+/* Calls counted by loops and C functions: given back (how many is returned), with `depth` bytes of C stack left over,
+ * and taken again. */
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth);
+static inline void py_enter_c_calls(PyThreadState *ts, int units);
+static inline int py_c_recursion_left(PyThreadState *ts);                        /* 0 where they are not counted */
+
+static inline uintptr_t py_context_run_address(void);       /* the C function of Context.run; 0: unknown */
+static inline int py_contexts_entered(PyThreadState *ts);
+/* The innermost `count` contexts; what is returned owns them. */
+static inline py_contexts py_leave_contexts(PyThreadState *ts, int count);
+static inline void py_enter_contexts(PyThreadState *ts, py_contexts contexts);   /* stolen */
+
+static inline bool py_in_callback(PyThreadState *ts);       /* of a profiler, tracer or monitoring tool */
+static inline bool py_is_tracer(PyThreadState *ts, uintptr_t function);          /* what calls such callbacks */
+static inline bool py_is_interrupted(const py_frame *frame);                     /* before a line, by a tool */
+/* `inside`: the callback is what is set aside. */
+static inline py_callback py_leave_callback(PyThreadState *ts, bool inside);
+static inline void py_enter_callback(PyThreadState *ts, py_callback callback);
+
+static inline bool py_collecting(PyThreadState *ts);        /* the cyclic garbage collector is at work */
+static inline uint64_t py_thread_number(PyThreadState *ts); /* never used twice */
+
+/* The data stack from the frame `lowest` up.  Reads only. */
+static inline py_data_aside py_measure_data(PyThreadState *ts, const py_frame *lowest);
+static inline int py_pin_data(py_data_aside *aside);        /* -1 with MemoryError */
+static inline void py_unpin_data(py_data_aside *aside);
+static inline void py_set_data_aside(PyThreadState *ts, const py_data_aside *aside, void *copy);
+/* What is in the way of their coming back.  NULL, or why they cannot come back (static text).  Reads only. */
+static inline const char *py_find_room(PyThreadState *ts, const py_data_aside *aside, py_data_displaced *displaced);
+/* ... counting the whole of a frame that lies across the border; `top`: the innermost one of the resuming code. */
+static inline void py_park_whole_frames(const py_frame *top, const py_data_aside *aside, py_data_displaced *displaced);
+/* The data stack is theirs; the copy's contents are the caller's business. */
+static inline void py_bring_data_back(PyThreadState *ts, const py_data_aside *aside, py_data_displaced *displaced);
+static inline void py_undo_bring_back(PyThreadState *ts, const py_data_displaced *displaced, void *shared);
+
 #include OHWAIT_CPYTHON_HEADER
+#include "cpython/chunks.h"
 #include "cpython/shared.h"
+#include "cpython/loops.h"
 
 #endif

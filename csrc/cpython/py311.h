@@ -32,6 +32,14 @@
 #define PY_LANDING_ENTRY_UNIT 2
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
+#define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */
+#define PY_HAS_CFRAMES 1
+#define PY_TRACES_BY_LOOP 1
+#define PY_INLINES_AWAIT 0
+#define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
+#define PY_TRACED_EVENT(ts) ((ts)->tracing_what)
+#define PY_CACHED_CHUNK_SINCE 0
+#define PY_HAS_CACHED_CHUNK 0
 
 #include "cpython/slots_plain.h"
 

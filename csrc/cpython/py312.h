@@ -36,6 +36,19 @@
 #define PY_LANDING_ENTRY_UNIT 0
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 0
+#define PY_ENTRY_OWNER FRAME_OWNED_BY_CSTACK
+#define PY_COUNTS_C_CALLS 1                         /* apart from Python calls */
+#define PY_HAS_CFRAMES 1
+#define PY_INLINES_AWAIT 1
+#define PY_SEND_TO_YIELD INLINE_CACHE_ENTRIES_SEND              /* code units from SEND's last cache to the yield behind */
+#define PY_SEND_TO_SUSPENDED INLINE_CACHE_ENTRIES_SEND          /* and to where a suspended frame stands */
+#define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
+#define PY_TRACED_EVENT(ts) ((ts)->what_event)
+#define PY_IS_INSTRUMENTED(opcode) ((opcode) == INSTRUMENTED_LINE || (opcode) == INSTRUMENTED_INSTRUCTION)
+#define PY_CACHED_CHUNK_SINCE 0
+#define PY_HAS_CACHED_CHUNK 0
+#define PY_C_RECURSION_LEFT(ts) ((ts)->c_recursion_remaining)
+#define PY_C_RECURSION_MAXIMUM C_RECURSION_LIMIT
 
 #include "cpython/slots_plain.h"
 

@@ -38,6 +38,17 @@
 #define PY_LANDING_ENTRY_UNIT 0
 #define PY_WITH_CALLS_METHODS_INLINE 1
 #define PY_RAISED_IS_A_TRIPLE 0
+#define PY_ENTRY_OWNER FRAME_OWNED_BY_INTERPRETER
+#define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */
+#define PY_HAS_CFRAMES 0
+#define PY_INLINES_AWAIT 1
+#define PY_SEND_TO_YIELD (1 + INLINE_CACHE_ENTRIES_SEND)        /* code units from SEND to the yield behind it */
+#define PY_SEND_TO_SUSPENDED (2 + INLINE_CACHE_ENTRIES_SEND)    /* and to where a suspended frame stands */
+#define PY_SUSPENDED(delegates) ((delegates) ? FRAME_SUSPENDED_YIELD_FROM : FRAME_SUSPENDED)
+#define PY_TRACED_EVENT(ts) ((ts)->what_event)
+#define PY_IS_INSTRUMENTED(opcode) ((opcode) == INSTRUMENTED_LINE || (opcode) == INSTRUMENTED_INSTRUCTION)
+#define PY_CACHED_CHUNK_SINCE 0x030E0400
+#define PY_HAS_CACHED_CHUNK (PY_VERSION_HEX >= PY_CACHED_CHUNK_SINCE)
 
 #include "cpython/slots_tagged.h"
 

@@ -87,8 +87,11 @@ static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg)
     if (stop == 0) {
         stop = py_visit_words((const py_word *)&frame->PY_CODE_FIELD, 1, visit, arg);
     }
-    return stop != 0 ? stop
-                     : py_visit_words((const py_word *)frame->localsplus, py_slots_used(frame), visit, arg);
+    int used = py_slots_used(frame);
+    if (used < 0) {
+        used = py_code(frame)->co_nlocalsplus;      /* it runs: only its loop knows how many there are */
+    }
+    return stop != 0 ? stop : py_visit_words((const py_word *)frame->localsplus, used, visit, arg);
 }
 
 /* Mirrors _PyFrame_Clear (Python/frame.c, 3.11 to 3.15), which is not exported: a frame object that somebody else
@@ -173,6 +176,18 @@ static inline void py_put_stack(py_frame *frame, const py_word *words, int count
     py_set_slots_used(frame, base + count);
 }
 
+static inline void py_copy_stack(const py_frame *frame, py_word *words, int slots)
+{
+    memcpy(words, &frame->localsplus[py_code(frame)->co_nlocalsplus], (size_t)slots * sizeof(py_word));
+}
+
+static inline void py_restore_stack(py_frame *frame, const py_word *words, int slots, int depth)
+{
+    int base = py_code(frame)->co_nlocalsplus;
+    memcpy(&frame->localsplus[base], words, (size_t)slots * sizeof(py_word));
+    py_set_slots_used(frame, base + depth);
+}
+
 /* ---- thread state ---- */
 
 static inline _PyErr_StackItem *py_exception_state(PyThreadState *ts) { return ts->exc_info; }
@@ -224,7 +239,7 @@ enum { PY_CHUNK_BYTES = 16 * 1024, PY_CHUNK_SLACK_WORDS = 1000 };      /* as CPy
 static inline bool py_chunk_contains(const _PyStackChunk *chunk, const void *address)
 {
     return (const char *)address >= (const char *)chunk->data &&
-           (const char *)address < (const char *)chunk + chunk->size;
+           (const char *)address < (const char *)chunk + py_chunk_size(chunk);
 }
 
 static inline void py_leave_chunk(PyThreadState *ts)

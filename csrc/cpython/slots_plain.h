@@ -19,6 +19,8 @@ static inline PyObject *py_take_argument(py_frame *frame)
     return argument;
 }
 
+static inline py_word py_word_of(PyObject *object) { return (py_word)object; }
+
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
 {
     for (int i = 0; i < count; i++) {

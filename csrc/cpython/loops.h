@@ -1,0 +1,336 @@
+/* Interpreter loops, invocations of the evaluation function, as the stack path sets them aside (csrc/stack/): what each
+ * of them keeps in its C frame, and what it has changed in the thread state.  In terms of the facts of py3NN.h. */
+#ifndef OHWAIT_CPYTHON_LOOPS_H
+#define OHWAIT_CPYTHON_LOOPS_H
+
+#include "internal/pycore_context.h"
+
+static inline py_frame *py_link(const py_frame *frame) { return frame->previous; }
+
+static inline bool py_is_entry(const py_frame *frame)
+{
+#ifdef PY_ENTRY_OWNER
+    return frame->owner >= PY_ENTRY_OWNER;
+#else
+    (void)frame;
+    return false;
+#endif
+}
+
+/* ---- finding them ---- */
+
+static inline py_loops py_loops_down_to(PyThreadState *ts, py_frame *innermost, const py_frame *host, py_frame *lowest)
+{
+    py_loops loops = {0};
+#ifdef PY_ENTRY_OWNER
+    for (py_frame *frame = innermost; frame != host; frame = frame->previous) {
+        loops.count += py_is_entry(frame);
+    }
+    loops.entry = lowest->previous;
+#else
+    for (py_frame *frame = innermost; frame != host; frame = frame->previous) {
+        loops.count += frame->is_entry;
+    }
+    (void)lowest;
+#endif
+    loops.count++;
+#if PY_HAS_CFRAMES
+    _PyCFrame *cframe = ts->cframe;
+    loops.innermost = cframe;
+    for (int i = 1; i < loops.count; i++) {
+        cframe = cframe->previous;
+    }
+    loops.outermost = cframe;
+#else
+    (void)ts;
+#endif
+    return loops;
+}
+
+static inline uintptr_t py_loops_address(const py_loops *loops)
+{
+#ifdef PY_ENTRY_OWNER
+    return (uintptr_t)loops->entry;
+#else
+    return (uintptr_t)loops->outermost;
+#endif
+}
+
+static inline py_frame *py_caller_of_loops(const py_loops *loops, py_frame *lowest)
+{
+#ifdef PY_ENTRY_OWNER
+    (void)lowest;
+    return loops->entry->previous;
+#else
+    (void)loops;
+    return lowest->previous;
+#endif
+}
+
+/* ---- leaving and entering them without executing anything ---- */
+
+static inline void py_leave_loops(PyThreadState *ts, const py_loops *loops)
+{
+#if PY_HAS_CFRAMES
+    ts->cframe = ((_PyCFrame *)loops->outermost)->previous;
+#  ifdef PY_TRACES_BY_LOOP
+    ts->cframe->use_tracing = ((_PyCFrame *)loops->outermost)->use_tracing;
+#  endif
+#else
+    ts->current_frame = loops->entry->previous;
+#endif
+}
+
+static inline void *py_outer_loop(PyThreadState *ts, const py_loops *loops)
+{
+#if PY_HAS_CFRAMES
+    (void)ts;
+    return ((_PyCFrame *)loops->outermost)->previous;
+#else
+    (void)ts, (void)loops;
+    return NULL;
+#endif
+}
+
+static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrdiff_t image, py_frame *innermost,
+                                  py_frame *lowest, py_frame *caller, void *outer)
+{
+#if PY_HAS_CFRAMES
+    ((_PyCFrame *)((char *)loops->outermost + image))->previous = outer;
+    ts->cframe = loops->innermost;      /* its current frame comes with the copy */
+    (void)innermost;
+#else
+    (void)outer;
+    ts->current_frame = innermost;
+#endif
+#ifdef PY_ENTRY_OWNER
+    ((py_frame *)((char *)loops->entry + image))->previous = caller;
+    lowest->previous = loops->entry;
+#else
+    lowest->previous = caller;
+#endif
+}
+
+static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller)
+{
+#if PY_HAS_CFRAMES
+    (void)caller;
+    ts->cframe = outer;
+#else
+    (void)outer;
+    ts->current_frame = caller;
+#endif
+}
+
+/* ---- coroutines ---- */
+
+static inline bool py_is_yield(_Py_CODEUNIT unit)
+{
+#if PY_INLINES_AWAIT
+    return unit.op.code == YIELD_VALUE || unit.op.code == INSTRUMENTED_YIELD_VALUE;
+#else
+    return _Py_OPCODE(unit) == YIELD_VALUE;
+#endif
+}
+
+static inline bool py_awaits_callee(const py_frame *frame)
+{
+#if PY_INLINES_AWAIT
+    if (frame->owner != FRAME_OWNED_BY_GENERATOR) {
+        return false;
+    }
+    const _Py_CODEUNIT *yield = (const _Py_CODEUNIT *)PY_INSTRUCTION(frame) + PY_SEND_TO_YIELD;
+    int send = yield[-1 - INLINE_CACHE_ENTRIES_SEND].op.code;
+    return (send == SEND || send == SEND_GEN || PY_IS_INSTRUMENTED(send)) && py_is_yield(*yield);
+#else
+    (void)frame;
+    return false;
+#endif
+}
+
+static inline bool py_stands_at_yield(const py_frame *frame)
+{
+    return py_is_yield(((const _Py_CODEUNIT *)PY_INSTRUCTION(frame))[PY_INSTRUCTION_IS_BEFORE_NEXT - 1]);
+}
+
+static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates)
+{
+    PyGenObject *generator = py_generator(frame);
+#if PY_INLINES_AWAIT
+    generator->gi_frame_state = PY_SUSPENDED(delegates);
+    ts->exc_info = generator->gi_exc_state.previous_item;
+    generator->gi_exc_state.previous_item = NULL;
+    frame->previous = NULL;
+#else
+    generator->gi_frame_state = PY_SUSPENDED(delegates);    /* the rest is done where its loop returns to (gen_send_ex2) */
+#endif
+    py_add_recursion(ts, 1);
+}
+
+static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame)
+{
+#if PY_INLINES_AWAIT
+    PY_INSTRUCTION(frame) += PY_SEND_TO_SUSPENDED;
+    PY_SET_RETURN_OFFSET(frame, 0);
+#endif
+    py_park(ts, frame, true);
+}
+
+/* ---- calls of C code, counted until 3.13 ---- */
+
+#ifdef PY_C_RECURSION_LEFT
+/* How far the counter may be below its limit at `depth` bytes of C stack: what suspended C functions have counted for
+ * themselves cannot be told apart, and must not add up. */
+static inline int py_fair_c_recursion(PyThreadState *ts, size_t depth)
+{
+    enum { BYTES_A_UNIT = 32 };     /* at least; a call of C code takes more */
+    (void)ts;
+    return PY_C_RECURSION_MAXIMUM - (int)(depth / BYTES_A_UNIT);
+}
+
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth)
+{
+    enum { UNITS_A_LOOP = 2 };      /* PY_EVAL_C_STACK_UNITS, Python/ceval.c */
+    int units = UNITS_A_LOOP * loops, fair = py_fair_c_recursion(ts, depth);
+    if (PY_C_RECURSION_LEFT(ts) + units < fair) {
+        units = fair - PY_C_RECURSION_LEFT(ts);
+    }
+    PY_C_RECURSION_LEFT(ts) += units;
+    return units - UNITS_A_LOOP;    /* the loop that is resumed has been entered */
+}
+
+static inline void py_enter_c_calls(PyThreadState *ts, int units) { PY_C_RECURSION_LEFT(ts) -= units; }
+
+static inline int py_c_recursion_left(PyThreadState *ts) { return PY_C_RECURSION_LEFT(ts); }
+#elif !defined(PY_ENTRY_OWNER)      /* one counter for both kinds of calls */
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth)
+{
+    (void)loops, (void)depth;
+    int fair = ts->recursion_limit;
+    for (py_frame *frame = py_current(ts); frame != NULL; frame = frame->previous) {
+        fair--;
+    }
+    int units = ts->recursion_remaining < fair ? fair - ts->recursion_remaining : 0;
+    py_add_recursion(ts, units);
+    return units;
+}
+
+static inline void py_enter_c_calls(PyThreadState *ts, int units) { py_add_recursion(ts, -units); }
+
+static inline int py_c_recursion_left(PyThreadState *ts) { (void)ts; return 0; }
+#else
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth)
+{
+    (void)ts, (void)loops, (void)depth;
+    return 0;
+}
+
+static inline void py_enter_c_calls(PyThreadState *ts, int units) { (void)ts, (void)units; }
+
+static inline int py_c_recursion_left(PyThreadState *ts) { (void)ts; return 0; }
+#endif
+
+/* ---- contexts (Python/context.c) ---- */
+
+static inline py_contexts py_leave_contexts(PyThreadState *ts, int count)
+{
+    py_contexts contexts = {NULL, NULL};
+    if (count > 0) {
+        PyContext *bottom = (PyContext *)ts->context;
+        while (--count > 0) {
+            bottom = bottom->ctx_prev;
+        }
+        contexts = (py_contexts){ts->context, (PyObject *)bottom};
+        ts->context = (PyObject *)bottom->ctx_prev;
+        ts->context_ver++;
+        bottom->ctx_prev = NULL;
+    }
+    return contexts;
+}
+
+static inline void py_enter_contexts(PyThreadState *ts, py_contexts contexts)
+{
+    if (contexts.top != NULL) {
+        ((PyContext *)contexts.bottom)->ctx_prev = (PyContext *)ts->context;
+        ts->context = contexts.top;
+        ts->context_ver++;
+    }
+}
+
+static inline int py_contexts_entered(PyThreadState *ts)
+{
+    int count = 0;
+    for (PyContext *context = (PyContext *)ts->context; context != NULL; context = context->ctx_prev) {
+        count++;
+    }
+    return count;
+}
+
+static inline uintptr_t py_context_run_address(void)
+{
+    PyObject *method = PyObject_GetAttrString((PyObject *)&PyContext_Type, "run");
+    uintptr_t address = 0;
+    if (method != NULL && Py_IS_TYPE(method, &PyMethodDescr_Type)) {
+        address = (uintptr_t)((PyMethodDescrObject *)method)->d_method->ml_meth;
+    }
+    Py_XDECREF(method);
+    PyErr_Clear();
+    return address;
+}
+
+/* ---- callbacks of tracers and profilers ---- */
+
+static inline bool py_is_tracer(PyThreadState *ts, uintptr_t function)
+{
+    return function != 0 && (function == (uintptr_t)ts->c_tracefunc || function == (uintptr_t)ts->c_profilefunc);
+}
+
+static inline bool py_is_interrupted(const py_frame *frame)
+{
+#ifdef PY_IS_INSTRUMENTED
+    const _Py_CODEUNIT *at = (const _Py_CODEUNIT *)PY_INSTRUCTION(frame);
+    return PY_IS_INSTRUMENTED(at->op.code);
+#else
+    (void)frame;
+    return false;
+#endif
+}
+
+static inline py_callback py_leave_callback(PyThreadState *ts, bool inside)
+{
+    py_callback callback = {inside && ts->tracing > 0, -1};
+    if (callback.inside) {
+        callback.event = PY_TRACED_EVENT(ts);
+        PY_TRACED_EVENT(ts) = -1;
+        ts->tracing--;
+    }
+    return callback;
+}
+
+static inline void py_enter_callback(PyThreadState *ts, py_callback callback)
+{
+    if (callback.inside) {
+        PY_TRACED_EVENT(ts) = callback.event;
+        ts->tracing++;
+    }
+}
+
+static inline bool py_in_callback(PyThreadState *ts) { return ts->tracing > 0; }
+
+/* ---- the rest ---- */
+
+static inline bool py_collecting(PyThreadState *ts) { return ts->interp->gc.collecting; }
+
+static inline uint64_t py_thread_number(PyThreadState *ts) { return ts->id; }
+
+static inline const char *py_stack_mismatch(void)
+{
+#if PY_CACHED_CHUNK_SINCE != 0
+    if ((Py_Version >= PY_CACHED_CHUNK_SINCE) != (PY_VERSION_HEX >= PY_CACHED_CHUNK_SINCE)) {
+        return "ohwait was compiled for another patch release of this CPython, with another data stack";
+    }
+#endif
+    return NULL;
+}
+
+#endif
