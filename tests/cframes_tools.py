@@ -100,13 +100,20 @@ def slices() -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def through_c(scenario: Scenario) -> Iterator[None]:
-    """Inside, the stack path is taken (where no CPython may do without C), and no slice is left behind."""
-    alive, before = slices(), by_stack()
+def nothing_left() -> Iterator[None]:
+    alive = slices()
     with unraisable_ignored():
         yield
-    assert scenario.maybe_inline or by_stack() > before, "no C frame was set aside: the test proves nothing"
     assert slices() == alive, "slices left behind"
+
+
+@contextlib.contextmanager
+def through_c(scenario: Scenario) -> Iterator[None]:
+    """Inside, the stack path is taken (where no CPython may do without C), and no slice is left behind."""
+    before = by_stack()
+    with nothing_left():
+        yield
+    assert scenario.maybe_inline or by_stack() > before, "no C frame was set aside: the test proves nothing"
 
 
 def waiting(value: object = None) -> object:
@@ -170,13 +177,14 @@ def several_times(scenario: Scenario, rand: random.Random) -> None:
 
 
 def thrown(scenario: Scenario, rand: random.Random) -> None:
-    for at in moments(scenario):
-        expected, calls = told_at_once(scenario, at, Thrown)
-        with through_c(scenario):
-            driven = Driven(host(scenario, waiting)).run(at)
-            driven.step(driven.coroutine.throw, Thrown())
-            driven.run()
-        assert (driven.outcome, driven.steps) == (expected, calls), f"thrown at wait {at}"
+    with through_c(scenario):
+        for at in moments(scenario):
+            expected, calls = told_at_once(scenario, at, Thrown)
+            with nothing_left():
+                driven = Driven(host(scenario, waiting)).run(at)
+                driven.step(driven.coroutine.throw, Thrown())
+                driven.run()
+            assert (driven.outcome, driven.steps) == (expected, calls), f"thrown at wait {at}"
 
 
 def closed(scenario: Scenario, rand: random.Random) -> None:
@@ -184,40 +192,42 @@ def closed(scenario: Scenario, rand: random.Random) -> None:
         waiting(value)
         return value
 
-    for at in moments(scenario):
-        expected, calls = told_at_once(scenario, at, GeneratorExit)
-        with through_c(scenario):
-            driven = Driven(host(scenario, wait)).run(at)
-            if calls > at:
-                with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
-                    driven.coroutine.close()
-                driven.steps += 1
-                driven.run()
-                assert driven.steps == calls
-            elif expected[0] == "return" or expected[1] == "GeneratorExit":
-                assert driven.coroutine.close() is None or expected[0] == "return"
-            else:
-                with pytest.raises(Exception) as caught:
-                    driven.coroutine.close()
-                assert type(caught.value).__name__ == expected[1]
+    with through_c(scenario):
+        for at in moments(scenario):
+            expected, calls = told_at_once(scenario, at, GeneratorExit)
+            with nothing_left():
+                driven = Driven(host(scenario, wait)).run(at)
+                if calls > at:
+                    with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
+                        driven.coroutine.close()
+                    driven.steps += 1
+                    driven.run()
+                    assert driven.steps == calls
+                elif expected[0] == "return" or expected[1] == "GeneratorExit":
+                    assert driven.coroutine.close() is None or expected[0] == "return"
+                else:
+                    with pytest.raises(Exception) as caught:
+                        driven.coroutine.close()
+                    assert type(caught.value).__name__ == expected[1]
 
 
 def dropped(scenario: Scenario, rand: random.Random) -> None:
-    for at in moments(scenario):
-        _, calls = told_at_once(scenario, at, GeneratorExit)
-        if calls > at:
-            continue  # It would wait again; natively, too, its `finally` blocks are lost then.
-        waits = 0
+    with through_c(scenario):
+        for at in moments(scenario):
+            _, calls = told_at_once(scenario, at, GeneratorExit)
+            if calls > at:
+                continue  # It would wait again; natively, too, its `finally` blocks are lost then.
+            waits = 0
 
-        def counting(value: object = None) -> object:
-            nonlocal waits
-            waits += 1
-            return waiting(value)
+            def counting(value: object = None) -> object:
+                nonlocal waits
+                waits += 1
+                return waiting(value)
 
-        with through_c(scenario):
-            Driven(host(scenario, counting)).run(at)
-            gc.collect()
-        assert waits == calls, f"dropped at wait {at}"
+            with nothing_left():
+                Driven(host(scenario, counting)).run(at)
+                gc.collect()
+            assert waits == calls, f"dropped at wait {at}"
 
 
 def moments(scenario: Scenario) -> range:
