@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import ohwait
@@ -78,20 +78,34 @@ def _through_c(depth: int, function: Callable[[], T]) -> T:
 def suspends_through_c() -> None:
     before = ohwait.stats().suspensions_by_stack
     for number in range(ROUNDS):
-        host, came = host_of(_waits), None
-        made, resumed = ((0, 0), (0, 9), (9, 0), (3, 4))[number % 4]
-        try:
-            came = _through_c(made, lambda host=host: host.send(None))
-            while True:
-                came = _through_c(resumed, lambda: descend(resumed * 20, lambda: host.send(came)))
-        except StopIteration as stop:
-            expect([1, 2, 3, 4, 5, 6, 7, 8], stop.value, f"what functions below C returned in round {number}")
+        first, others = ((0, 0), (0, 9), (9, 0), (3, 4))[number % 4]
+        expect([1, 2, 3, 4, 5, 6, 7, 8], _driven(first, others), f"what functions below C returned in round {number}")
     if ohwait.stats().suspensions_by_stack == before:
         raise Failed("no C frame was set aside")
 
 
+def _driven(first: int, others: int) -> list[Any]:
+    """Start and resume a host below so many C functions."""
+    host = host_of(_waits)
+    came = _through_c(first, lambda: host.send(None))
+    while True:
+        try:
+            came = _resumed(host, others, came)
+        except StopIteration as stop:
+            result: list[Any] = stop.value
+            return result
+
+
+def _resumed(host: Coroutine[Any, Any, Any], depth: int, value: Any) -> Any:
+    return _through_c(depth, lambda: descend(depth * 20, lambda: host.send(value)))
+
+
+def _sorting(number: int) -> Coroutine[Any, Any, list[int]]:
+    return host_of(lambda: sorted([number, -number], key=_echo))
+
+
 def keeps_many() -> None:
-    hosts = [host_of(lambda number=number: sorted([number, -number], key=_echo)) for number in range(500)]
+    hosts = [_sorting(number) for number in range(500)]
     for number, host in enumerate(hosts):
         expect(number, host.send(None), "what came out of sorted()")
     for number, host in sorted(enumerate(hosts), key=lambda item: item[0] * 7 % 500):

@@ -291,10 +291,10 @@ def skip(reason: str) -> None:
     raise SystemExit(0)
 
 
-def passes_or_skips(source: str) -> None:
+def passes_or_skips(source: str, **options: Any) -> None:
     """Run a script that must end well, or by skip()."""
     import pytest
 
-    printed = passes(source)
+    printed = passes(source, **options)
     if printed.startswith("skip: "):
         pytest.skip(printed.removeprefix("skip: ").strip())
