@@ -242,8 +242,8 @@ static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates);
 static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);          /* it stands at its await */
 
 /* Calls counted by loops and C functions: given back (how many is returned), with `depth` bytes of C stack left over,
- * and taken again. */
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth);
+ * and the Python frames from `caller` on; and taken again. */
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller);
 static inline void py_enter_c_calls(PyThreadState *ts, int units);
 static inline int py_c_recursion_left(PyThreadState *ts);                        /* 0 where they are not counted */
 

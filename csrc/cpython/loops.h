@@ -97,6 +97,7 @@ static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrd
 {
 #if PY_HAS_CFRAMES
     ((_PyCFrame *)((char *)loops->outermost + image))->previous = outer;
+    ((_PyCFrame *)outer)->current_frame = caller;
     ts->cframe = loops->innermost;      /* its current frame comes with the copy */
     (void)innermost;
 #else
@@ -114,8 +115,8 @@ static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrd
 static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller)
 {
 #if PY_HAS_CFRAMES
-    (void)caller;
     ts->cframe = outer;
+    ts->cframe->current_frame = caller;
 #else
     (void)outer;
     ts->current_frame = caller;
@@ -188,8 +189,9 @@ static inline int py_fair_c_recursion(PyThreadState *ts, size_t depth)
     return PY_C_RECURSION_MAXIMUM - (int)(depth / BYTES_A_UNIT);
 }
 
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth)
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
 {
+    (void)caller;
     enum { UNITS_A_LOOP = 2 };      /* PY_EVAL_C_STACK_UNITS, Python/ceval.c */
     int units = UNITS_A_LOOP * loops, fair = py_fair_c_recursion(ts, depth);
     if (PY_C_RECURSION_LEFT(ts) + units < fair) {
@@ -203,11 +205,11 @@ static inline void py_enter_c_calls(PyThreadState *ts, int units) { PY_C_RECURSI
 
 static inline int py_c_recursion_left(PyThreadState *ts) { return PY_C_RECURSION_LEFT(ts); }
 #elif !defined(PY_ENTRY_OWNER)      /* one counter for both kinds of calls */
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth)
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
 {
     (void)loops, (void)depth;
     int fair = ts->recursion_limit;
-    for (py_frame *frame = py_current(ts); frame != NULL; frame = frame->previous) {
+    for (const py_frame *frame = caller; frame != NULL; frame = frame->previous) {
         fair--;
     }
     int units = ts->recursion_remaining < fair ? fair - ts->recursion_remaining : 0;
@@ -219,9 +221,9 @@ static inline void py_enter_c_calls(PyThreadState *ts, int units) { py_add_recur
 
 static inline int py_c_recursion_left(PyThreadState *ts) { (void)ts; return 0; }
 #else
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth)
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
 {
-    (void)ts, (void)loops, (void)depth;
+    (void)ts, (void)loops, (void)depth, (void)caller;
     return 0;
 }
 
