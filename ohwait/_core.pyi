@@ -40,6 +40,9 @@ def compare_unwinders() -> tuple[int, int, str | None]:
     Only where the core knows the processor (x86-64 and AArch64 Linux).
     """
 
+def unwind_counts() -> tuple[int, int]:
+    """Return addresses looked up in the unwind tables since import, and known now (where the above is)."""
+
 BUILD: Final[dict[str, Any]]
 """``cpython`` (compiled for), ``version``, ``checked``, ``interpreter_debug``, ``with_calls_methods_inline``,
 ``landing_slots`` (entries on its value stack that a coroutine needs to be seen awaiting, cr_await, while suspended)."""
