@@ -45,7 +45,7 @@ static inline const char *ohw_arch_objection(void)
 {
     register uintptr_t features __asm__("x16") = 1;
     __asm__ volatile("hint 40" : "+r"(features));       /* chkfeat x16: clears the bits of what is on */
-    return features == 0 ? "this process runs with guarded control stacks (GCS), which keep return addresses as they are"
+    return features == 0 ? "this process runs with guarded control stacks (GCS), which keep return addresses"
                          : NULL;
 }
 
