@@ -45,6 +45,13 @@ static PyObject *core_compare_unwinders(PyObject *module, PyObject *Py_UNUSED(no
     return Py_BuildValue("nnN", (Py_ssize_t)found.frames, (Py_ssize_t)found.differences,
                          first == NULL ? Py_NewRef(Py_None) : first);
 }
+
+static PyObject *core_unwind_counts(PyObject *module, PyObject *Py_UNUSED(none))
+{
+    size_t decoded, kept;
+    ohw_unwind_counts(&decoded, &kept);
+    return Py_BuildValue("nn", (Py_ssize_t)decoded, (Py_ssize_t)kept);
+}
 #endif
 
 static PyMethodDef functions[] = {
@@ -55,6 +62,8 @@ static PyMethodDef functions[] = {
 #if OHW_ARCH_KNOWN
     {"compare_unwinders", core_compare_unwinders, METH_NOARGS,
      "compare_unwinders(): (C frames walked, differences between our unwinder and libgcc's, the first one or None)."},
+    {"unwind_counts", core_unwind_counts, METH_NOARGS,
+     "unwind_counts(): return addresses (decoded in the unwind tables since import, known now)."},
 #endif
     {NULL},
 };

@@ -3,6 +3,8 @@
 
 #if OHW_ARCH_KNOWN
 
+#include "stack/bounds.h"
+
 /* More than any C code uses sensibly; a larger distance means that two stacks have been confused. */
 enum { MAX_SLICE = 256 * 1024 * 1024 };
 
@@ -19,8 +21,8 @@ static const char *unwind(PyThreadState *ts, ohw_exit *exit, uintptr_t address)
 {
     ohw_registers own = ohw_place_registers(exit->place);
     bool callback = py_in_callback(ts);
-    if (address <= own.sp || address - own.sp > MAX_SLICE) {
-        return "the coroutine runs on another stack";
+    if (address <= own.sp || address - own.sp > MAX_SLICE || !ohw_on_thread_stack(own.sp)) {
+        return "this is not the thread's own C stack, or not the coroutine's";
     }
     if (!ohw_unwind_start(&exit->caller, &own)) {
         return "no memory is left to read unwind tables into";

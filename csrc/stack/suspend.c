@@ -1,14 +1,10 @@
 /* Set a slice aside: E1 returns, without having been asked. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE             /* pthread_getattr_np */
-#endif
 #include "stack/slice.h"
 
 #if OHW_ARCH_KNOWN
 
+#include "stack/bounds.h"
 #include "stack/greenlets.h"
-
-#include <pthread.h>
 
 ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk *walk)
 {
@@ -107,18 +103,9 @@ void ohw_park_coroutines(PyThreadState *ts, py_frame *host, const PyCodeObject *
 /* Bytes of C stack below `address`, towards its start. */
 static size_t stack_depth(uintptr_t address)
 {
-    static _Thread_local uintptr_t start;
     enum { FALLBACK = 16 * 1024 };      /* where the system does not tell: no /proc */
-    pthread_attr_t attributes;
-    if (start == 0 && pthread_getattr_np(pthread_self(), &attributes) == 0) {
-        void *lowest;
-        size_t size;
-        if (pthread_attr_getstack(&attributes, &lowest, &size) == 0) {
-            start = (uintptr_t)lowest + size;
-        }
-        pthread_attr_destroy(&attributes);
-    }
-    return start <= address ? FALLBACK : start - address;
+    ohw_bounds bounds;
+    return ohw_stack_bounds(&bounds) && bounds.high > address ? bounds.high - address : FALLBACK;
 }
 
 _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *walk, const ohw_exit *exit,

@@ -38,7 +38,7 @@ static inline const char *ohw_arch_objection(void)
     uintptr_t shadow = 0;
     /* Does nothing where shadow stacks are unknown or off. */
     __asm__ volatile("rdsspq %0" : "+r"(shadow));
-    return shadow != 0 ? "this process runs with shadow stacks (CET), which keep return addresses from being exchanged" : NULL;
+    return shadow != 0 ? "this process runs with shadow stacks (CET), which keep return addresses" : NULL;
 }
 
 /* ---- assembly ---- */
