@@ -1,6 +1,6 @@
-/* The operators that a landing uses on its chain, and what happens at its end:
+/* The operators that a landing uses on its chain besides SEND, and what happens at its end:
  *
- *     ~chain          the awaitable has finished: reserve room for the frames          -> chain
+ *     ~chain          3.11, whose throw() jumps to the end of SEND itself: room for the frames is reserved     -> chain
  *     chain % exc     `exc` arrived at the landing (throw, close, a finished throw)     -> chain
  *     -chain          tight landings: what was yielded
  *     chain[value]    tight landings: drive the awaitable with a sent value             -> chain
@@ -35,6 +35,35 @@ static void thrown_at_tight_landing(PyThreadState *ts, ohw_chain *chain, PyObjec
     ohw_detach(ts, &chain->lifted, before);
 }
 
+/* The frames go on although the source was not driven while they were away: tell those who listen. */
+static void announce(PyThreadState *ts, ohw_chain *chain)
+{
+    PyObject *outcome = Py_NewRef(chain->outcome);
+    ohw_attachment before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
+    int status = ohw_report_resumed(ts, &chain->lifted, !(PY_THROW_INTO_HOST_IS_REPORTED && chain->handled),
+                                    chain->failed ? outcome : NULL);
+    ohw_detach(ts, &chain->lifted, before);
+    Py_DECREF(outcome);
+    if (status < 0) {
+        chain->goes_on = false;
+        ohw_chain_finish(chain, py_take_raised(), true, false);
+    }
+}
+
+int ohw_come_back(PyThreadState *ts, ohw_chain *chain)
+{
+    assert(chain->lifted.away && chain->outcome != NULL && chain->lifted.reserved == NULL);
+    ohw_give_back_room(&chain->lifted);
+    if (!chain->announced && ohw_listened_to(ts)) {
+        announce(ts, chain);
+    }
+    if (ohw_reserve(ts, &chain->lifted) < 0) {
+        chain->stranded = true;
+        return -1;
+    }
+    return 0;
+}
+
 PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
 {
     ohw_chain *chain = (ohw_chain *)self;
@@ -42,6 +71,10 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
     if (Py_TYPE(self) != &ohw_chain_type || !PyExceptionInstance_Check(exception) || !chain->lifted.away ||
         py_current(ts) != chain->lifted.host) {
         Py_RETURN_NOTIMPLEMENTED;
+    }
+    if (chain->lifted.reserved != NULL) {
+        PyErr_BadInternalCall();
+        return NULL;
     }
     if (chain->stranded) {      /* its frames cannot come back: the exception leaves the host */
         py_raise(Py_NewRef(exception));
@@ -62,41 +95,18 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
             ohw_chain_finish(chain, Py_NewRef(exception), true, true);
         }
     }
-    return Py_NewRef(self);
-}
-
-/* The frames go on although the source was not driven by send(): something was thrown in. */
-static void announce(PyThreadState *ts, ohw_chain *chain)
-{
-    PyObject *outcome = Py_NewRef(chain->outcome);
-    ohw_attachment before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
-    int status = ohw_report_resumed(ts, &chain->lifted, !(PY_THROW_INTO_HOST_IS_REPORTED && chain->handled),
-                                    chain->failed ? outcome : NULL);
-    ohw_detach(ts, &chain->lifted, before);
-    Py_DECREF(outcome);
-    if (status < 0) {
-        ohw_chain_finish(chain, py_take_raised(), true, false);
-    }
+    return chain->outcome != NULL && ohw_come_back(ts, chain) < 0 ? NULL : Py_NewRef(self);
 }
 
 PyObject *ohw_landing_finished(PyObject *self)
 {
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
-    if (!chain->lifted.away || chain->outcome == NULL || chain->lifted.reserved != NULL ||
-        py_current(ts) != chain->lifted.host) {
+    if (!chain->lifted.away || chain->outcome == NULL || py_current(ts) != chain->lifted.host) {
         PyErr_SetString(PyExc_TypeError, "bad operand type for unary ~: 'ohwait._core.Chain'");
         return NULL;
     }
-    ohw_give_back_room(&chain->lifted);
-    if (!chain->announced && ohw_listened_to(ts)) {
-        announce(ts, chain);
-    }
-    if (ohw_reserve(ts, &chain->lifted) < 0) {
-        chain->stranded = true;
-        return NULL;
-    }
-    return Py_NewRef(self);
+    return chain->lifted.reserved == NULL && ohw_come_back(ts, chain) < 0 ? NULL : Py_NewRef(self);
 }
 
 PyObject *ohw_landing_yielded(PyObject *self)
@@ -126,9 +136,8 @@ PyObject *ohw_landing_sent(PyObject *self, PyObject *value)
 
 int ohw_landing_waits(PyObject *self) { return ((ohw_chain *)self)->yielded != NULL; }
 
-PyObject *ohw_chain_resume(PyThreadState *ts)
+PyObject *ohw_chain_resume(PyThreadState *ts, py_frame *resume)
 {
-    py_frame *resume = py_current(ts);
     PyObject *argument = py_take_argument(resume);
     ohw_chain *chain = (ohw_chain *)argument;
     if (argument == NULL || Py_TYPE(argument) != &ohw_chain_type || !chain->lifted.away ||
@@ -138,9 +147,19 @@ PyObject *ohw_chain_resume(PyThreadState *ts)
         return NULL;
     }
     ohw_splice(ts, resume, &chain->lifted, chain->words);
-    PyObject *outcome = chain->outcome;
+    if (PY_SEND_RUNS_INLINE && !chain->failed && !chain->goes_on) {
+        py_put_argument(resume, Py_NewRef(Py_None));
+        return argument;        /* it gives its outcome to who sends to it */
+    }
+    PyObject *outcome = chain->outcome, *source = chain->source;
     bool failed = chain->failed, thrown = chain->thrown;
     chain->outcome = NULL;
+    if (chain->goes_on) {
+        chain->source = NULL;
+        Py_DECREF(chain);
+        py_put_argument(resume, outcome);
+        return source;
+    }
     Py_DECREF(chain);
     if (!failed) {
         return outcome;

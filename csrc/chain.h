@@ -8,7 +8,7 @@ typedef struct {
     PyObject_VAR_HEAD           /* ob_size: capacity of words */
     PyObject *source;           /* Owned: iterator of the awaitable; NULL once it has finished */
     PyObject *yielded;          /* Owned: value to pass on at the landing; NULL otherwise */
-    PyObject *outcome;          /* Owned: result or exception, once finished; NULL otherwise */
+    PyObject *outcome;          /* Owned: result or exception, once finished (or see goes_on); NULL otherwise */
     bool failed;                /* outcome is an exception */
     bool thrown;                /* it was thrown into the host: it gets its context where it is raised */
     bool running;               /* its source is being driven */
@@ -16,6 +16,8 @@ typedef struct {
     bool handled;               /* an exception has come to the landing's handler */
     bool stranded;              /* there was no memory for its frames' return; they are dropped */
     bool announced;             /* profilers and tracers know that the frames have been resumed */
+    bool goes_on;               /* outcome is what is to be sent to the source, by `_resume` */
+    bool stepwise;              /* the source has yielded more than once: it is driven while the frames stay away */
     ohw_lifted lifted;
     py_word words[];
 } ohw_chain;
@@ -29,16 +31,17 @@ int ohw_names_init(void);
 /* -1: error; otherwise *value is new, or NULL where there is no such attribute.  May run Python code. */
 int ohw_lookup(PyObject *object, PyObject *name, PyObject **value);
 
-/* A chain that drives `source` and has already yielded `yielded` (both stolen on success), with room for `words`.
- * New reference, not yet tracked by the collector.  NULL with MemoryError.  May run the garbage collector. */
-ohw_chain *ohw_chain_new(PyObject *source, PyObject *yielded, size_t words);
+/* With room for `words`.  New reference, not yet tracked by the collector.  NULL with MemoryError.  May run the garbage
+ * collector. */
+ohw_chain *ohw_chain_new(size_t words);
 void ohw_chain_free_spares(void);
 
 /* ---- drive.c: Python code may run in all of these ---- */
 
 /* Ends the driving: `outcome` (stolen) is what the innermost frame will get; `thrown`: by throw(). */
 void ohw_chain_finish(ohw_chain *chain, PyObject *outcome, bool failed, bool thrown);
-/* One step: PYGEN_NEXT with what it yields, or PYGEN_RETURN (nothing in *result) when there is an outcome. */
+/* One step: PYGEN_NEXT with what it yields, or PYGEN_RETURN (nothing in *result) when there is an outcome.  When the
+ * landing called, the frames can come back after PYGEN_RETURN: room is reserved. */
 PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **result);
 /* New reference to what the source yields in answer to throw(*args); NULL, with no error, when there is an outcome. */
 PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count);
@@ -58,8 +61,11 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception);      /* nb_re
 PyObject *ohw_landing_yielded(PyObject *self);                          /* nb_negative */
 PyObject *ohw_landing_sent(PyObject *self, PyObject *value);            /* mp_subscript */
 int ohw_landing_waits(PyObject *self);                                  /* nb_bool */
-/* The hidden function `_resume`: its hook's work.  New reference to the result, or NULL with the exception. */
-PyObject *ohw_chain_resume(PyThreadState *ts);
+/* There is an outcome, and the landing is about to call `_resume`: tell those who listen, reserve room.  -1: error. */
+int ohw_come_back(PyThreadState *ts, ohw_chain *chain);
+/* The hidden function `_resume`: its hook's work.  Where SEND runs inline: new reference to what `_resume` sends its
+ * argument to; elsewhere to the result.  NULL with the exception. */
+PyObject *ohw_chain_resume(PyThreadState *ts, py_frame *resume);
 
 /* ---- link.c: a suspended chain as debuggers walk it ---- */
 

@@ -108,29 +108,6 @@ static PyObject *iterator_of(PyObject *awaitable)
     return iterator;
 }
 
-/* It has yielded: suspend.  Both references are stolen.  New reference to the Chain, or NULL and nothing changed. */
-static PyObject *suspend(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyObject *source, PyObject *yielded)
-{
-    ohw_extent extent = ohw_measure(ts, door, walk);
-    ohw_chain *chain = ohw_chain_new(source, yielded, extent.alive + (size_t)py_stack_depth(walk->host));
-    PyCodeObject *landing = chain == NULL ? NULL : ohw_landing_for(walk->host);
-    if (landing == NULL) {
-        close_quietly(source);
-        if (chain != NULL) {
-            PyObject_GC_Track(chain);
-            Py_DECREF(chain);
-        }
-        else {
-            Py_DECREF(source);
-            Py_DECREF(yielded);
-        }
-        return NULL;
-    }
-    ohw_lift(ts, door, walk, extent, landing, &chain->lifted, chain->words);
-    PyObject_GC_Track(chain);
-    return (PyObject *)chain;
-}
-
 /* A callback of a tool raised, so nothing is suspended; it may have switched tools while it hid frames from them. */
 static void stay(PyThreadState *ts, const ohw_walk *walk)
 {
@@ -141,6 +118,58 @@ static void stay(PyThreadState *ts, const ohw_walk *walk)
         }
         py_raise(error);
     }
+}
+
+/* Everything that can fail, then the lift.  Both references are stolen on success. */
+static PyObject *try_to_suspend(PyThreadState *ts, py_frame *door, ohw_walk *walk, PyObject *source,
+                                PyObject *yielded, bool again)
+{
+    walk->listeners = ohw_listeners_version(ts);
+    if (ohw_listened_to(ts) && ohw_report_suspended(ts, walk->top, walk->host, yielded) < 0) {
+        stay(ts, walk);
+        return NULL;
+    }
+    ohw_extent extent = ohw_measure(ts, door, walk);
+    ohw_chain *chain = ohw_chain_new(extent.alive + (size_t)py_stack_depth(walk->host));
+    if (chain == NULL) {
+        return NULL;
+    }
+    PyCodeObject *landing = ohw_landing_for(walk->host);
+    if (landing == NULL) {
+        PyObject_GC_Track(chain);
+        Py_DECREF(chain);
+        return NULL;
+    }
+    chain->source = source;
+    chain->yielded = yielded;
+    chain->stepwise = again;
+    ohw_lift(ts, door, walk, extent, landing, &chain->lifted, chain->words);
+    PyObject_GC_Track(chain);
+    return (PyObject *)chain;
+}
+
+/* It has yielded: suspend.  Both references are stolen.  New reference to the Chain, or NULL and no frame is touched. */
+static PyObject *suspend(PyThreadState *ts, py_frame *door, ohw_walk *walk, PyObject *source, PyObject *yielded,
+                         bool again)
+{
+    PyObject *chain = try_to_suspend(ts, door, walk, source, yielded, again);
+    if (chain == NULL) {
+        Py_DECREF(yielded);
+        close_quietly(source);
+        Py_DECREF(source);
+    }
+    return chain;
+}
+
+/* Drive the awaitable until it finishes or yields, from C, with the door out of sight. */
+static PyObject *drive(PyThreadState *ts, py_frame *door, ohw_walk *walk, PyObject *source)
+{
+    PyObject *result = NULL;
+    if (PyIter_Send(source, Py_None, &result) == PYGEN_NEXT) {
+        return suspend(ts, door, walk, source, result, false);
+    }
+    Py_DECREF(source);
+    return result;
 }
 
 static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitable)
@@ -160,23 +189,8 @@ static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitab
         Py_DECREF(awaitable);
         return NULL;
     }
-    PyObject *source = iterator_of(awaitable), *result = NULL;
-    if (source == NULL) {
-        return NULL;
-    }
-    if (PyIter_Send(source, Py_None, &result) == PYGEN_NEXT) {
-        walk.listeners = ohw_listeners_version(ts);
-        if (ohw_listened_to(ts) && ohw_report_suspended(ts, walk.top, walk.host, result) < 0) {
-            Py_DECREF(result);
-            close_quietly(source);
-            Py_DECREF(source);
-            stay(ts, &walk);
-            return NULL;
-        }
-        return suspend(ts, door, &walk, source, result);
-    }
-    Py_DECREF(source);
-    return result;
+    PyObject *source = iterator_of(awaitable);
+    return source == NULL || PY_SEND_RUNS_INLINE ? source : drive(ts, door, &walk, source);
 }
 
 PyObject *ohw_door_open(PyThreadState *ts, py_frame *door)
@@ -188,6 +202,24 @@ PyObject *ohw_door_open(PyThreadState *ts, py_frame *door)
     }
     PyObject *result = await_from(ts, door, awaitable);
     py_set_current(ts, door);
-    ohw_swallow_return(ts);
+    if (PY_SEND_RUNS_INLINE && result != NULL) {
+        py_put_argument(door, Py_NewRef(Py_None));
+    }
+    else {
+        ohw_swallow_return(ts);
+    }
     return result;
+}
+
+PyObject *ohw_door_yielded(PyThreadState *ts, py_frame *hidden, PyObject *yielded, bool again)
+{
+    ohw_walk walk;
+    ohw_walk_to_host(py_caller(hidden), hidden, &walk);
+    py_set_current(ts, walk.top);
+    PyObject *chain = suspend(ts, hidden, &walk, Py_NewRef(py_stack_entry(hidden, 0)), Py_NewRef(yielded), again);
+    py_set_current(ts, hidden);
+    if (chain == NULL) {
+        ohw_swallow_return(ts);
+    }
+    return chain;
 }

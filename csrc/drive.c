@@ -62,19 +62,9 @@ static PySendResult step(PyThreadState *ts, ohw_chain *chain, bool attached, PyO
     return status;
 }
 
-PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **result)
+/* Drive the source while the frames stay away. */
+static PySendResult drive(PyThreadState *ts, ohw_chain *chain, PyObject *value, PyObject **result)
 {
-    *result = NULL;
-    if (chain->yielded != NULL) {       /* first of all, at the landing */
-        ohw_give_back_room(&chain->lifted);
-        *result = chain->yielded;
-        chain->yielded = NULL;
-        return PYGEN_NEXT;
-    }
-    if (chain->source == NULL) {
-        return PYGEN_RETURN;
-    }
-    PyThreadState *ts = py_thread();
     ohw_attachment before;
     if (enter(ts, chain, &before) < 0) {
         return PYGEN_ERROR;
@@ -87,10 +77,33 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
     if (PY_LANDING_IS_TRACED && before.host_runs) {
         ohw_go_quiet(ts);
     }
-    ohw_chain_finish(chain, status == PYGEN_RETURN ? *result : py_take_raised(), status == PYGEN_ERROR,
-           false);
+    ohw_chain_finish(chain, status == PYGEN_RETURN ? *result : py_take_raised(), status == PYGEN_ERROR, false);
     *result = NULL;
     return PYGEN_RETURN;
+}
+
+PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **result)
+{
+    *result = NULL;
+    if (chain->yielded != NULL) {       /* first of all, at the landing */
+        ohw_give_back_room(&chain->lifted);
+        *result = chain->yielded;
+        chain->yielded = NULL;
+        return PYGEN_NEXT;
+    }
+    PyThreadState *ts = py_thread();
+    bool at_landing = chain->lifted.away && py_current(ts) == chain->lifted.host;
+    if (chain->source != NULL && PY_SEND_RUNS_INLINE && at_landing && !chain->stepwise && !chain->running) {
+        chain->goes_on = true;
+        Py_XSETREF(chain->outcome, Py_NewRef(value));
+    }
+    else if (chain->source != NULL) {
+        PySendResult status = drive(ts, chain, value, result);
+        if (status != PYGEN_RETURN) {
+            return status;
+        }
+    }
+    return at_landing && ohw_come_back(ts, chain) < 0 ? PYGEN_ERROR : PYGEN_RETURN;
 }
 
 static void raise_stop(PyObject *value)
@@ -101,11 +114,23 @@ static void raise_stop(PyObject *value)
     }
 }
 
+/* A chain whose frames are back gives its outcome to `_resume`, which sends to it; otherwise its result is itself.
+ * New reference. */
+static PyObject *result_of(ohw_chain *chain)
+{
+    PyObject *outcome = chain->outcome;
+    if (outcome != NULL && !chain->lifted.away) {
+        chain->outcome = NULL;
+        return outcome;
+    }
+    return Py_NewRef((PyObject *)chain);
+}
+
 PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result)
 {
     PySendResult status = ohw_chain_advance((ohw_chain *)self, value, result);
     if (status == PYGEN_RETURN) {
-        *result = Py_NewRef(self);
+        *result = result_of((ohw_chain *)self);
     }
     return status;
 }
@@ -113,9 +138,12 @@ PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **resul
 PyObject *ohw_chain_iternext(PyObject *self)
 {
     PyObject *result;
-    PySendResult status = ohw_chain_advance((ohw_chain *)self, Py_None, &result);
-    if (status == PYGEN_RETURN && PY_ITERNEXT_CARRIES_RESULT) {
-        raise_stop(self);
+    ohw_chain *chain = (ohw_chain *)self;
+    PySendResult status = ohw_chain_advance(chain, Py_None, &result);
+    if (status == PYGEN_RETURN && (PY_ITERNEXT_CARRIES_RESULT || !chain->lifted.away)) {
+        PyObject *value = result_of(chain);
+        raise_stop(value);
+        Py_DECREF(value);
     }
     return result;
 }
@@ -124,7 +152,9 @@ PyObject *ohw_chain_send(PyObject *self, PyObject *value)
 {
     PyObject *result;
     if (ohw_chain_advance((ohw_chain *)self, value, &result) == PYGEN_RETURN) {
-        raise_stop(self);
+        PyObject *carried = result_of((ohw_chain *)self);
+        raise_stop(carried);
+        Py_DECREF(carried);
     }
     return result;
 }

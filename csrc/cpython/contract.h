@@ -101,6 +101,9 @@ static inline bool py_is_complete(py_frame *frame);
 static inline void py_drop_frame(py_frame *frame);
 /* Local variable 0, taken out of the frame.  New reference or NULL. */
 static inline PyObject *py_take_argument(py_frame *frame);
+static inline void py_put_argument(py_frame *frame, PyObject *value);            /* stolen; it must have been taken */
+/* Entry `index` of the value stack of a frame that is being run, below what its instruction operates on.  Borrowed. */
+static inline PyObject *py_stack_entry(const py_frame *frame, int index);
 
 static inline py_position py_get_position(const py_frame *frame);                /* code borrowed */
 /* Exchanges the frame's position.  `next.code` is stolen; the returned position's code is the caller's. */

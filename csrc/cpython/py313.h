@@ -39,6 +39,8 @@
 #endif
 #define PY_THROW_HIDES_HOST 1
 #define PY_LANDING_ENTRY_UNIT 0
+#define PY_SEND_RUNS_INLINE 1                       /* SEND runs a coroutine in the same interpreter loop */
+#define PY_HIDDEN_STACK 3                           /* slots that py_hidden needs */
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 0
 
@@ -135,8 +137,17 @@ static inline PyObject *py_awaitable_iterator(PyObject *awaitable) { return _PyC
 
 static inline void py_swallow_return(PyThreadState *ts) { (void)ts; }      /* CO_NO_MONITORING_EVENTS does it */
 
+/* With local 0 as the value that is sent.  hook % yielded is what returns into the host's landing. */
 static const py_instruction py_hidden[] = {
-    {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},
+    /* 0 */ {LOAD_CONST, 0, PY_HOOK, 0},
+    /* 1 */ {UNARY_INVERT, 0, PY_ARG, 0},                                           /* [source] */
+    /* 2 */ {LOAD_FAST_AND_CLEAR, 0, PY_ARG, 0},
+    /* 3 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 7},
+    /* 4 */ {LOAD_CONST, 0, PY_HOOK, 0},
+    /* 5 */ {SWAP, 0, PY_ARG, 2},                                                   /* [source, hook, yielded] */
+    /* 6 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},      /* [source, chain] */
+    /* 7 */ {END_SEND, 0, PY_ARG, 0},
+    /* 8 */ {RETURN_VALUE, 0, PY_ARG, 0},
 };
 
 /* A RESUME would instrument the landing.  Debug builds insist on one (_PyGen_yf, Objects/genobject.c). */
@@ -152,13 +163,12 @@ static const py_instruction py_landing_code[] = {
     /* 3 */ {PY_AFTER_YIELD, 0, PY_ARG, RESUME_AFTER_AWAIT},
     /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 1},
     /* 5 */ {POP_TOP, 0, PY_ARG, 0},
-    /* 6 */ {UNARY_INVERT, 0, PY_ARG, 0},
-    /* 7 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 8 */ {SWAP, 0, PY_ARG, 2},
-    /* 9 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 10 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 11 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 6},
+    /* 6 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 7 */ {SWAP, 0, PY_ARG, 2},
+    /* 8 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 9 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 10 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 6},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 5, 10}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 5, 9}};
 
 #endif

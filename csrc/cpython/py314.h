@@ -36,6 +36,8 @@
 #define PY_THROW_INTO_HOST_IS_REPORTED 0
 #define PY_THROW_HIDES_HOST 0
 #define PY_LANDING_ENTRY_UNIT 0
+#define PY_SEND_RUNS_INLINE 1                       /* SEND runs a coroutine in the same interpreter loop */
+#define PY_HIDDEN_STACK 3                           /* slots that py_hidden needs */
 #define PY_WITH_CALLS_METHODS_INLINE 1
 #define PY_RAISED_IS_A_TRIPLE 0
 
@@ -130,8 +132,17 @@ static inline PyObject *py_awaitable_iterator(PyObject *awaitable) { return _PyC
 
 static inline void py_swallow_return(PyThreadState *ts) { (void)ts; }      /* CO_NO_MONITORING_EVENTS does it */
 
+/* With local 0 as the value that is sent.  hook % yielded is what returns into the host's landing. */
 static const py_instruction py_hidden[] = {
-    {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},
+    /* 0 */ {LOAD_CONST, 0, PY_HOOK, 0},
+    /* 1 */ {UNARY_INVERT, 0, PY_ARG, 0},                                           /* [source] */
+    /* 2 */ {LOAD_FAST_AND_CLEAR, 0, PY_ARG, 0},
+    /* 3 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 7},
+    /* 4 */ {LOAD_CONST, 0, PY_HOOK, 0},
+    /* 5 */ {SWAP, 0, PY_ARG, 2},                                                   /* [source, hook, yielded] */
+    /* 6 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},      /* [source, chain] */
+    /* 7 */ {END_SEND, 0, PY_ARG, 0},
+    /* 8 */ {RETURN_VALUE, 0, PY_ARG, 0},
 };
 
 /* No RESUME after YIELD_VALUE: nothing asks for it since 3.14, and it would instrument the landing. */
@@ -141,13 +152,12 @@ static const py_instruction py_landing_code[] = {
     /* 2 */ {YIELD_VALUE, 0, PY_ARG, 1},
     /* 3 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 1},
     /* 4 */ {POP_TOP, 0, PY_ARG, 0},
-    /* 5 */ {UNARY_INVERT, 0, PY_ARG, 0},
-    /* 6 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 7 */ {SWAP, 0, PY_ARG, 2},
-    /* 8 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 9 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 10 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
+    /* 5 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 6 */ {SWAP, 0, PY_ARG, 2},
+    /* 7 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 8 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 9 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 4, 9}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 4, 8}};
 
 #endif

@@ -36,6 +36,8 @@
 #define PY_THROW_INTO_HOST_IS_REPORTED 0
 #define PY_THROW_HIDES_HOST 0
 #define PY_LANDING_ENTRY_UNIT 0
+#define PY_SEND_RUNS_INLINE 1                       /* SEND runs a coroutine in the same interpreter loop */
+#define PY_HIDDEN_STACK 4                           /* slots that py_hidden needs */
 #define PY_WITH_CALLS_METHODS_INLINE 1
 #define PY_RAISED_IS_A_TRIPLE 0
 
@@ -143,8 +145,18 @@ static inline PyObject *py_awaitable_iterator(PyObject *awaitable) { return _PyC
 
 static inline void py_swallow_return(PyThreadState *ts) { (void)ts; }      /* CO_NO_MONITORING_EVENTS does it */
 
+/* With local 0 as the value that is sent.  hook % yielded is what returns into the host's landing. */
 static const py_instruction py_hidden[] = {
-    {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},
+    /* 0 */ {LOAD_CONST, 0, PY_HOOK, 0},
+    /* 1 */ {UNARY_INVERT, 0, PY_ARG, 0},                                           /* [source] */
+    /* 2 */ {PUSH_NULL, 0, PY_ARG, 0},
+    /* 3 */ {LOAD_FAST_AND_CLEAR, 0, PY_ARG, 0},
+    /* 4 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 8},
+    /* 5 */ {LOAD_CONST, 0, PY_HOOK, 0},
+    /* 6 */ {SWAP, 0, PY_ARG, 2},                                                   /* [source, hook, yielded] */
+    /* 7 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},      /* [source, chain] */
+    /* 8 */ {END_SEND, 0, PY_ARG, 0},
+    /* 9 */ {RETURN_VALUE, 0, PY_ARG, 0},
 };
 
 /* No RESUME after YIELD_VALUE: nothing asks for it since 3.14, and it would instrument the landing.
@@ -157,12 +169,11 @@ static const py_instruction py_landing_code[] = {
     /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 2},
     /* 5 */ {POP_TOP, 0, PY_ARG, 0},
     /* 6 */ {POP_TOP, 0, PY_ARG, 0},
-    /* 7 */ {UNARY_INVERT, 0, PY_ARG, 0},
-    /* 8 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 9 */ {SWAP, 0, PY_ARG, 2},
-    /* 10 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 11 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 12 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
+    /* 7 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 8 */ {SWAP, 0, PY_ARG, 2},
+    /* 9 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 10 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 11 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
 };
 /* `async def f(): return g()` has two slots only.  Its landing drives the chain by operators, and suspends as a
  * generator's `yield` does: cr_await is None then, and throw() and close() arrive at the handler. */
@@ -175,16 +186,15 @@ static const py_instruction py_tight_landing_code[] = {
     /* 5 */ {TO_BOOL, INLINE_CACHE_ENTRIES_TO_BOOL, PY_ARG, 0},
     /* 6 */ {POP_JUMP_IF_FALSE, 1, PY_FORWARD, 8},
     /* 7 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 0},
-    /* 8 */ {UNARY_INVERT, 0, PY_ARG, 0},
-    /* 9 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 10 */ {SWAP, 0, PY_ARG, 2},
-    /* 11 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 12 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},     /* [chain, thrown] -> [chain] */
-    /* 13 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 4},
+    /* 8 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 9 */ {SWAP, 0, PY_ARG, 2},
+    /* 10 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 11 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},     /* [chain, thrown] -> [chain] */
+    /* 12 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 4},
 };
 static const py_landing py_landings[] = {
-    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 3, 5, 11},
-    {py_tight_landing_code, sizeof(py_tight_landing_code) / sizeof(*py_tight_landing_code), 2, 8, 12},
+    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 3, 5, 10},
+    {py_tight_landing_code, sizeof(py_tight_landing_code) / sizeof(*py_tight_landing_code), 2, 8, 11},
 };
 
 #endif

@@ -19,6 +19,17 @@ static inline PyObject *py_take_argument(py_frame *frame)
     return argument;
 }
 
+static inline void py_put_argument(py_frame *frame, PyObject *value)
+{
+    assert(frame->localsplus[0] == NULL);
+    frame->localsplus[0] = value;
+}
+
+static inline PyObject *py_stack_entry(const py_frame *frame, int index)
+{
+    return frame->localsplus[py_code(frame)->co_nlocalsplus + index];
+}
+
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
 {
     for (int i = 0; i < count; i++) {

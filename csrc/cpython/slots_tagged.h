@@ -32,6 +32,17 @@ static inline PyObject *py_take_argument(py_frame *frame)
     return PyStackRef_IsNull(argument) ? NULL : PyStackRef_AsPyObjectSteal(argument);
 }
 
+static inline void py_put_argument(py_frame *frame, PyObject *value)
+{
+    assert(PyStackRef_IsNull(frame->localsplus[0]));
+    frame->localsplus[0] = PyStackRef_FromPyObjectSteal(value);
+}
+
+static inline PyObject *py_stack_entry(const py_frame *frame, int index)
+{
+    return PyStackRef_AsPyObjectBorrow(frame->localsplus[py_code(frame)->co_nlocalsplus + index]);
+}
+
 /* Borrowed references are not counted, so the collector must not meet them here: their owner shows them. */
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
 {

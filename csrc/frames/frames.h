@@ -34,7 +34,7 @@ int ohw_landing_init(void);
  * NULL with an exception.  May run the garbage collector. */
 PyCodeObject *ohw_landing_for(py_frame *host);
 void ohw_set_resume_function(PyObject *function);       /* stolen */
-/* A function with the name and the one parameter of `model` whose code is: ~hook, with the argument in local 0.  It is
+/* A function with the name and the one parameter of `model` whose code is py_hidden, with the argument in local 0.  It is
  * invisible to tracebacks, tracing and the eval breaker.  Where there is a JIT its version is 0, which calls are never
  * specialised for: so no trace is compiled across its return, which may lead elsewhere than the call came from (I9).
  * New reference, or NULL with an exception. */
