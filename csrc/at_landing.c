@@ -22,7 +22,7 @@ static void forget_landing(PyObject *exception)
 /* A tight landing's throw(exception) or close(): what chain_throw and chain_close are told elsewhere. */
 static void thrown_at_tight_landing(PyThreadState *ts, ohw_chain *chain, PyObject *exception)
 {
-    ohw_attachment before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
+    ohw_attachment before = ohw_attach(ts, &chain->lifted, chain->words, (PyObject *)chain);
     if (!PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit)) {
         chain->yielded = ohw_chain_throw_on(chain, &exception, 1);
     }
@@ -39,7 +39,7 @@ static void thrown_at_tight_landing(PyThreadState *ts, ohw_chain *chain, PyObjec
 static void announce(PyThreadState *ts, ohw_chain *chain)
 {
     PyObject *outcome = Py_NewRef(chain->outcome);
-    ohw_attachment before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
+    ohw_attachment before = ohw_attach(ts, &chain->lifted, chain->words, (PyObject *)chain);
     int status = ohw_report_resumed(ts, &chain->lifted, !(PY_THROW_INTO_HOST_IS_REPORTED && chain->handled),
                                     chain->failed ? outcome : NULL);
     ohw_detach(ts, &chain->lifted, before);
@@ -57,7 +57,7 @@ int ohw_come_back(PyThreadState *ts, ohw_chain *chain)
     if (!chain->announced && ohw_listened_to(ts)) {
         announce(ts, chain);
     }
-    if (ohw_reserve(ts, &chain->lifted) < 0) {
+    if (ohw_reserve(ts, &chain->lifted, chain->words) < 0) {
         chain->stranded = true;
         return -1;
     }
@@ -136,6 +136,16 @@ PyObject *ohw_landing_sent(PyObject *self, PyObject *value)
 
 int ohw_landing_waits(PyObject *self) { return ((ohw_chain *)self)->yielded != NULL; }
 
+/* The frames are back before their awaitable goes on: most finish then.  Both references are stolen. */
+static PyObject *run_on(PyThreadState *ts, py_frame *resume, PyObject *source, PyObject *value)
+{
+    py_set_current(ts, py_caller(resume));
+    PyObject *result = ohw_run(ts, resume, NULL, source, value);
+    Py_DECREF(value);
+    py_set_current(ts, resume);
+    return result;
+}
+
 PyObject *ohw_chain_resume(PyThreadState *ts, py_frame *resume)
 {
     PyObject *argument = py_take_argument(resume);
@@ -147,20 +157,16 @@ PyObject *ohw_chain_resume(PyThreadState *ts, py_frame *resume)
         return NULL;
     }
     ohw_splice(ts, resume, &chain->lifted, chain->words);
-    if (PY_SEND_RUNS_INLINE && !chain->failed && !chain->goes_on) {
-        py_put_argument(resume, Py_NewRef(Py_None));
-        return argument;        /* it gives its outcome to who sends to it */
-    }
     PyObject *outcome = chain->outcome, *source = chain->source;
-    bool failed = chain->failed, thrown = chain->thrown;
+    bool failed = chain->failed, thrown = chain->thrown, goes_on = chain->goes_on;
     chain->outcome = NULL;
-    if (chain->goes_on) {
+    if (goes_on) {
         chain->source = NULL;
-        Py_DECREF(chain);
-        py_put_argument(resume, outcome);
-        return source;
     }
     Py_DECREF(chain);
+    if (goes_on) {
+        return run_on(ts, resume, source, outcome);
+    }
     if (!failed) {
         return outcome;
     }

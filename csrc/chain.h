@@ -16,8 +16,8 @@ typedef struct {
     bool handled;               /* an exception has come to the landing's handler */
     bool stranded;              /* there was no memory for its frames' return; they are dropped */
     bool announced;             /* profilers and tracers know that the frames have been resumed */
-    bool goes_on;               /* outcome is what is to be sent to the source, by `_resume` */
-    bool stepwise;              /* the source has yielded more than once: it is driven while the frames stay away */
+    bool goes_on;               /* outcome is what is to be sent to the source when the frames are back */
+    bool stepwise;              /* the source has yielded more than once: it is driven while they stay away */
     ohw_lifted lifted;
     py_word words[];
 } ohw_chain;
@@ -54,6 +54,16 @@ PyObject *ohw_chain_send(PyObject *self, PyObject *value);
 PyObject *ohw_chain_throw(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *ohw_chain_close(PyObject *self, PyObject *none);
 
+/* ---- suspend.c: Python code may run in both ---- */
+
+/* Send `value` to `source` (stolen) for `hidden`, the frame of `ohwait`, from which `walk` has been made, or of `_resume`
+ * (`walk` is NULL then: the source has yielded before).
+ * New reference: the result, or the Chain with which `hidden` returns into the host's landing, if `source` has yielded.
+ * NULL with the exception, and then no frame has been touched. */
+PyObject *ohw_run(PyThreadState *ts, py_frame *hidden, ohw_walk *walk, PyObject *source, PyObject *value);
+/* Call close(), where there is one, keeping the exception that is set. */
+void ohw_close_quietly(PyObject *object);
+
 /* ---- at_landing.c ---- */
 
 PyObject *ohw_landing_finished(PyObject *self);                         /* nb_invert */
@@ -63,8 +73,7 @@ PyObject *ohw_landing_sent(PyObject *self, PyObject *value);            /* mp_su
 int ohw_landing_waits(PyObject *self);                                  /* nb_bool */
 /* There is an outcome, and the landing is about to call `_resume`: tell those who listen, reserve room.  -1: error. */
 int ohw_come_back(PyThreadState *ts, ohw_chain *chain);
-/* The hidden function `_resume`: its hook's work.  Where SEND runs inline: new reference to what `_resume` sends its
- * argument to; elsewhere to the result.  NULL with the exception. */
+/* The hidden function `_resume`: its hook's work.  As ohw_run. */
 PyObject *ohw_chain_resume(PyThreadState *ts, py_frame *resume);
 
 /* ---- link.c: a suspended chain as debuggers walk it ---- */

@@ -1,4 +1,4 @@
-/* `ohwait(awaitable)`: check, start, and lift if it has yielded. */
+/* `ohwait(awaitable)`: check and start. */
 #include "door.h"
 
 static PyObject *refusal, *guard;       /* Owned */
@@ -36,23 +36,6 @@ static void refuse(PyThreadState *ts, const ohw_walk *walk)
     }
 }
 
-/* Call close(), where there is one, keeping the exception that is set. */
-static void close_quietly(PyObject *object)
-{
-    PyObject *error = py_take_raised();     /* may be none */
-    PyObject *result = PyObject_CallMethodNoArgs(object, ohw_names.close);
-    if (result == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
-    }
-    else if (result == NULL) {
-        PyErr_WriteUnraisable(object);
-    }
-    Py_XDECREF(result);
-    if (error != NULL) {
-        py_raise(error);
-    }
-}
-
 /* An awaitable that was refused will be awaited by nobody: it must not complain of that.  Keeps the exception set. */
 static void discard(PyObject *awaitable)
 {
@@ -60,7 +43,7 @@ static void discard(PyObject *awaitable)
     bool is_coroutine = PyCoro_CheckExact(awaitable);
     if (is_coroutine ? py_is_new(awaitable) : PyObject_HasAttr(awaitable, ohw_names.send) &&
                                                   PyObject_HasAttr(awaitable, ohw_names.throw)) {
-        close_quietly(awaitable);
+        ohw_close_quietly(awaitable);
     }
     if (error != NULL) {
         py_raise(error);
@@ -108,70 +91,6 @@ static PyObject *iterator_of(PyObject *awaitable)
     return iterator;
 }
 
-/* A callback of a tool raised, so nothing is suspended; it may have switched tools while it hid frames from them. */
-static void stay(PyThreadState *ts, const ohw_walk *walk)
-{
-    if (walk->listeners != ohw_listeners_version(ts)) {
-        PyObject *error = py_take_raised();
-        if (ohw_let_listeners_in(ts, walk->top, walk->host) < 0) {
-            PyErr_Clear();
-        }
-        py_raise(error);
-    }
-}
-
-/* Everything that can fail, then the lift.  Both references are stolen on success. */
-static PyObject *try_to_suspend(PyThreadState *ts, py_frame *door, ohw_walk *walk, PyObject *source,
-                                PyObject *yielded, bool again)
-{
-    walk->listeners = ohw_listeners_version(ts);
-    if (ohw_listened_to(ts) && ohw_report_suspended(ts, walk->top, walk->host, yielded) < 0) {
-        stay(ts, walk);
-        return NULL;
-    }
-    ohw_extent extent = ohw_measure(ts, door, walk);
-    ohw_chain *chain = ohw_chain_new(extent.alive + (size_t)py_stack_depth(walk->host));
-    if (chain == NULL) {
-        return NULL;
-    }
-    PyCodeObject *landing = ohw_landing_for(walk->host);
-    if (landing == NULL) {
-        PyObject_GC_Track(chain);
-        Py_DECREF(chain);
-        return NULL;
-    }
-    chain->source = source;
-    chain->yielded = yielded;
-    chain->stepwise = again;
-    ohw_lift(ts, door, walk, extent, landing, &chain->lifted, chain->words);
-    PyObject_GC_Track(chain);
-    return (PyObject *)chain;
-}
-
-/* It has yielded: suspend.  Both references are stolen.  New reference to the Chain, or NULL and no frame is touched. */
-static PyObject *suspend(PyThreadState *ts, py_frame *door, ohw_walk *walk, PyObject *source, PyObject *yielded,
-                         bool again)
-{
-    PyObject *chain = try_to_suspend(ts, door, walk, source, yielded, again);
-    if (chain == NULL) {
-        Py_DECREF(yielded);
-        close_quietly(source);
-        Py_DECREF(source);
-    }
-    return chain;
-}
-
-/* Drive the awaitable until it finishes or yields, from C, with the door out of sight. */
-static PyObject *drive(PyThreadState *ts, py_frame *door, ohw_walk *walk, PyObject *source)
-{
-    PyObject *result = NULL;
-    if (PyIter_Send(source, Py_None, &result) == PYGEN_NEXT) {
-        return suspend(ts, door, walk, source, result, false);
-    }
-    Py_DECREF(source);
-    return result;
-}
-
 static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitable)
 {
     ohw_walk walk;
@@ -190,7 +109,7 @@ static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitab
         return NULL;
     }
     PyObject *source = iterator_of(awaitable);
-    return source == NULL || PY_SEND_RUNS_INLINE ? source : drive(ts, door, &walk, source);
+    return source == NULL ? NULL : ohw_run(ts, door, &walk, source, Py_None);
 }
 
 PyObject *ohw_door_open(PyThreadState *ts, py_frame *door)
@@ -202,24 +121,6 @@ PyObject *ohw_door_open(PyThreadState *ts, py_frame *door)
     }
     PyObject *result = await_from(ts, door, awaitable);
     py_set_current(ts, door);
-    if (PY_SEND_RUNS_INLINE && result != NULL) {
-        py_put_argument(door, Py_NewRef(Py_None));
-    }
-    else {
-        ohw_swallow_return(ts);
-    }
+    ohw_swallow_return(ts);
     return result;
-}
-
-PyObject *ohw_door_yielded(PyThreadState *ts, py_frame *hidden, PyObject *yielded, bool again)
-{
-    ohw_walk walk;
-    ohw_walk_to_host(py_caller(hidden), hidden, &walk);
-    py_set_current(ts, walk.top);
-    PyObject *chain = suspend(ts, hidden, &walk, Py_NewRef(py_stack_entry(hidden, 0)), Py_NewRef(yielded), again);
-    py_set_current(ts, hidden);
-    if (chain == NULL) {
-        ohw_swallow_return(ts);
-    }
-    return chain;
 }

@@ -4,13 +4,9 @@
 
 #include "chain.h"
 
-/* `door` is the current frame, that of `ohwait`.  NULL with an exception, and then no frame has been touched.  Where SEND
- * runs inline: new reference to what the door sends its argument to.  Elsewhere: the awaitable's result, or the Chain
- * with which the door returns into the host's landing. */
+/* `door` is the current frame, that of `ohwait`.  New reference: the awaitable's result, or the Chain with which the
+ * door returns into the host's landing.  NULL with an exception, and then no frame has been touched. */
 PyObject *ohw_door_open(PyThreadState *ts, py_frame *door);
-/* What `hidden`, the current frame of `ohwait` (or of `_resume`: again), has sent to has yielded.  New reference to the
- * Chain with which it returns into the host's landing; NULL with an exception. */
-PyObject *ohw_door_yielded(PyThreadState *ts, py_frame *hidden, PyObject *yielded, bool again);
 void ohw_door_set_refusal(PyObject *callable);      /* stolen; refusal(kind, frame or None) -> exception */
 void ohw_door_set_guard(PyObject *callable);        /* stolen; guard() -> anything; NULL for none */
 /* Name of an obstacle for Python, static text. */

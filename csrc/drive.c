@@ -28,7 +28,7 @@ static int enter(PyThreadState *ts, ohw_chain *chain, ohw_attachment *before)
         return -1;
     }
     chain->running = true;
-    *before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
+    *before = ohw_attach(ts, &chain->lifted, chain->words, (PyObject *)chain);
     return 0;
 }
 
@@ -93,7 +93,7 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
     }
     PyThreadState *ts = py_thread();
     bool at_landing = chain->lifted.away && py_current(ts) == chain->lifted.host;
-    if (chain->source != NULL && PY_SEND_RUNS_INLINE && at_landing && !chain->stepwise && !chain->running) {
+    if (chain->source != NULL && at_landing && !chain->stepwise && !chain->running) {
         chain->goes_on = true;
         Py_XSETREF(chain->outcome, Py_NewRef(value));
     }
@@ -114,23 +114,11 @@ static void raise_stop(PyObject *value)
     }
 }
 
-/* A chain whose frames are back gives its outcome to `_resume`, which sends to it; otherwise its result is itself.
- * New reference. */
-static PyObject *result_of(ohw_chain *chain)
-{
-    PyObject *outcome = chain->outcome;
-    if (outcome != NULL && !chain->lifted.away) {
-        chain->outcome = NULL;
-        return outcome;
-    }
-    return Py_NewRef((PyObject *)chain);
-}
-
 PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result)
 {
     PySendResult status = ohw_chain_advance((ohw_chain *)self, value, result);
     if (status == PYGEN_RETURN) {
-        *result = result_of((ohw_chain *)self);
+        *result = Py_NewRef(self);
     }
     return status;
 }
@@ -138,12 +126,9 @@ PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **resul
 PyObject *ohw_chain_iternext(PyObject *self)
 {
     PyObject *result;
-    ohw_chain *chain = (ohw_chain *)self;
-    PySendResult status = ohw_chain_advance(chain, Py_None, &result);
-    if (status == PYGEN_RETURN && (PY_ITERNEXT_CARRIES_RESULT || !chain->lifted.away)) {
-        PyObject *value = result_of(chain);
-        raise_stop(value);
-        Py_DECREF(value);
+    PySendResult status = ohw_chain_advance((ohw_chain *)self, Py_None, &result);
+    if (status == PYGEN_RETURN && PY_ITERNEXT_CARRIES_RESULT) {
+        raise_stop(self);
     }
     return result;
 }
@@ -152,9 +137,7 @@ PyObject *ohw_chain_send(PyObject *self, PyObject *value)
 {
     PyObject *result;
     if (ohw_chain_advance((ohw_chain *)self, value, &result) == PYGEN_RETURN) {
-        PyObject *carried = result_of((ohw_chain *)self);
-        raise_stop(carried);
-        Py_DECREF(carried);
+        raise_stop(self);
     }
     return result;
 }

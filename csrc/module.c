@@ -2,46 +2,27 @@
 #include "check.h"
 #include "door.h"
 
-/* ---- hooks: what ~hook and hook % yielded do in a hidden function's code (py_hidden) ---- */
+/* ---- hooks: what a hidden function's only instruction, ~hook, does ---- */
 
 typedef struct {
     PyObject_HEAD
     PyObject *function;         /* Borrowed: the hidden function; the module keeps it for ever */
     PyObject *(*enter)(PyThreadState *ts, py_frame *frame);
-    PyObject *(*yielded)(PyThreadState *ts, py_frame *frame, PyObject *value);
 } hook;
-
-static PyTypeObject hook_type;
-
-/* The frame that uses the hook, if that is the hook's function; otherwise NULL with TypeError. */
-static py_frame *frame_of(PyThreadState *ts, hook *self)
-{
-    py_frame *frame = py_current(ts);
-    if (self->function == NULL || frame == NULL || (PyObject *)py_code(frame) != PyFunction_GET_CODE(self->function)) {
-        PyErr_SetString(PyExc_TypeError, "this object belongs to ohwait() and works nowhere else");
-        return NULL;
-    }
-    return frame;
-}
 
 static PyObject *hook_invert(PyObject *self)
 {
     PyThreadState *ts = py_thread();
-    py_frame *frame = frame_of(ts, (hook *)self);
-    return frame == NULL ? NULL : ((hook *)self)->enter(ts, frame);
-}
-
-static PyObject *hook_remainder(PyObject *left, PyObject *value)
-{
-    PyThreadState *ts = py_thread();
-    if (Py_TYPE(left) != &hook_type) {
-        Py_RETURN_NOTIMPLEMENTED;
+    py_frame *frame = py_current(ts);
+    PyObject *function = ((hook *)self)->function;
+    if (function == NULL || frame == NULL || (PyObject *)py_code(frame) != PyFunction_GET_CODE(function)) {
+        PyErr_SetString(PyExc_TypeError, "this object belongs to ohwait() and works nowhere else");
+        return NULL;
     }
-    py_frame *frame = frame_of(ts, (hook *)left);
-    return frame == NULL ? NULL : ((hook *)left)->yielded(ts, frame, value);
+    return ((hook *)self)->enter(ts, frame);
 }
 
-static PyNumberMethods hook_as_number = {.nb_invert = hook_invert, .nb_remainder = hook_remainder};
+static PyNumberMethods hook_as_number = {.nb_invert = hook_invert};
 static PyTypeObject hook_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "ohwait._core.Hook",
@@ -51,23 +32,11 @@ static PyTypeObject hook_type = {
     .tp_as_number = &hook_as_number,
 };
 
-static PyObject *door_yielded(PyThreadState *ts, py_frame *frame, PyObject *value)
-{
-    return ohw_door_yielded(ts, frame, value, false);
-}
-
 static PyObject *enter_resume(PyThreadState *ts, py_frame *frame)
 {
     PyObject *result = ohw_chain_resume(ts, frame);
-    if (result == NULL || !PY_SEND_RUNS_INLINE) {
-        ohw_swallow_return(ts);
-    }
+    ohw_swallow_return(ts);
     return result;
-}
-
-static PyObject *resume_yielded(PyThreadState *ts, py_frame *frame, PyObject *value)
-{
-    return ohw_door_yielded(ts, frame, value, true);
 }
 
 static const char door_source[] =
@@ -84,15 +53,13 @@ static const char door_source[] =
 static const char resume_source[] = "def _resume(chain, /): pass\n";
 
 /* A hidden function after the model of `source`, named `name`.  New reference. */
-static PyObject *hidden_function(const char *source, const char *name, PyObject *(*enter)(PyThreadState *, py_frame *),
-                                 PyObject *(*yielded)(PyThreadState *, py_frame *, PyObject *))
+static PyObject *hidden_function(const char *source, const char *name, PyObject *(*enter)(PyThreadState *, py_frame *))
 {
     PyObject *scope = Py_BuildValue("{ss}", "__name__", "ohwait"), *function = NULL;
     hook *inside = PyObject_New(hook, &hook_type);
     PyObject *none = scope == NULL || inside == NULL ? NULL : PyRun_String(source, Py_file_input, scope, scope);
     if (none != NULL) {
         inside->enter = enter;
-        inside->yielded = yielded;
         inside->function = NULL;
         PyObject *model = PyDict_GetItemString(scope, name);
         function = model == NULL ? NULL : ohw_hidden_function(model, (PyObject *)inside);
@@ -234,8 +201,8 @@ static int execute(PyObject *module)
         ohw_landing_init() < 0 || ohw_names_init() < 0) {
         return -1;
     }
-    PyObject *door = hidden_function(door_source, "ohwait", ohw_door_open, door_yielded);
-    PyObject *resume = hidden_function(resume_source, "_resume", enter_resume, resume_yielded);
+    PyObject *door = hidden_function(door_source, "ohwait", ohw_door_open);
+    PyObject *resume = hidden_function(resume_source, "_resume", enter_resume);
     if (door == NULL || resume == NULL) {
         Py_XDECREF(door);
         Py_XDECREF(resume);

@@ -92,6 +92,9 @@ static inline size_t py_frame_size(const py_frame *frame);                      
 static inline size_t py_frame_used(const py_frame *frame);                       /* words of it that are alive */
 /* `to` holds a copy of `from` that takes its place: pointers to it that CPython keeps follow, its callee's does not. */
 static inline void py_moved(py_frame *to, const py_frame *from);
+/* May copies of `frame` lie elsewhere without anybody following?  Then a plain copy, put back where it was, is as good as
+ * a frame that was moved twice. */
+static inline bool py_is_unknown(py_frame *frame);
 /* References that rely on the caller's frame staying where it is become references of their own. */
 static inline void py_make_self_contained(py_frame *frame);
 static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg);
@@ -101,9 +104,6 @@ static inline bool py_is_complete(py_frame *frame);
 static inline void py_drop_frame(py_frame *frame);
 /* Local variable 0, taken out of the frame.  New reference or NULL. */
 static inline PyObject *py_take_argument(py_frame *frame);
-static inline void py_put_argument(py_frame *frame, PyObject *value);            /* stolen; it must have been taken */
-/* Entry `index` of the value stack of a frame that is being run, below what its instruction operates on.  Borrowed. */
-static inline PyObject *py_stack_entry(const py_frame *frame, int index);
 
 static inline py_position py_get_position(const py_frame *frame);                /* code borrowed */
 /* Exchanges the frame's position.  `next.code` is stolen; the returned position's code is the caller's. */

@@ -30,8 +30,6 @@
 #define PY_THROW_INTO_HOST_IS_REPORTED 1
 #define PY_THROW_HIDES_HOST 1
 #define PY_LANDING_ENTRY_UNIT 2
-#define PY_SEND_RUNS_INLINE 0                       /* SEND runs a coroutine in the same interpreter loop */
-#define PY_HIDDEN_STACK 2                           /* slots that py_hidden needs */
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 

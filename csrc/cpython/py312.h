@@ -34,8 +34,6 @@
 #define PY_THROW_HIDES_HOST 1
 #define PY_LANDING_RESUME_UNIT 4                    /* of py_landing_code below */
 #define PY_LANDING_ENTRY_UNIT 0
-#define PY_SEND_RUNS_INLINE 1                       /* SEND runs a coroutine in the same interpreter loop */
-#define PY_HIDDEN_STACK 3                           /* slots that py_hidden needs */
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 0
 
@@ -131,17 +129,8 @@ static inline bool py_inline_for_loop(py_frame *frame)
 #include "cpython/report_monitoring.h"
 #include "cpython/swallow_unwind.h"
 
-/* With local 0 as the value that is sent.  hook % yielded is what returns into the host's landing. */
 static const py_instruction py_hidden[] = {
-    /* 0 */ {LOAD_CONST, 0, PY_HOOK, 0},
-    /* 1 */ {UNARY_INVERT, 0, PY_ARG, 0},                                           /* [source] */
-    /* 2 */ {LOAD_FAST_AND_CLEAR, 0, PY_ARG, 0},
-    /* 3 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 7},
-    /* 4 */ {LOAD_CONST, 0, PY_HOOK, 0},
-    /* 5 */ {SWAP, 0, PY_ARG, 2},                                                   /* [source, hook, yielded] */
-    /* 6 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},      /* [source, chain] */
-    /* 7 */ {END_SEND, 0, PY_ARG, 0},
-    /* 8 */ {RETURN_VALUE, 0, PY_ARG, 0},
+    {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},
 };
 
 static const py_instruction py_landing_code[] = {

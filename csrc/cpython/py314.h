@@ -36,8 +36,6 @@
 #define PY_THROW_INTO_HOST_IS_REPORTED 0
 #define PY_THROW_HIDES_HOST 0
 #define PY_LANDING_ENTRY_UNIT 0
-#define PY_SEND_RUNS_INLINE 1                       /* SEND runs a coroutine in the same interpreter loop */
-#define PY_HIDDEN_STACK 3                           /* slots that py_hidden needs */
 #define PY_WITH_CALLS_METHODS_INLINE 1
 #define PY_RAISED_IS_A_TRIPLE 0
 
@@ -132,17 +130,8 @@ static inline PyObject *py_awaitable_iterator(PyObject *awaitable) { return _PyC
 
 static inline void py_swallow_return(PyThreadState *ts) { (void)ts; }      /* CO_NO_MONITORING_EVENTS does it */
 
-/* With local 0 as the value that is sent.  hook % yielded is what returns into the host's landing. */
 static const py_instruction py_hidden[] = {
-    /* 0 */ {LOAD_CONST, 0, PY_HOOK, 0},
-    /* 1 */ {UNARY_INVERT, 0, PY_ARG, 0},                                           /* [source] */
-    /* 2 */ {LOAD_FAST_AND_CLEAR, 0, PY_ARG, 0},
-    /* 3 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 7},
-    /* 4 */ {LOAD_CONST, 0, PY_HOOK, 0},
-    /* 5 */ {SWAP, 0, PY_ARG, 2},                                                   /* [source, hook, yielded] */
-    /* 6 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},      /* [source, chain] */
-    /* 7 */ {END_SEND, 0, PY_ARG, 0},
-    /* 8 */ {RETURN_VALUE, 0, PY_ARG, 0},
+    {LOAD_CONST, 0, PY_HOOK, 0}, {UNARY_INVERT, 0, PY_ARG, 0}, {RETURN_VALUE, 0, PY_ARG, 0},
 };
 
 /* No RESUME after YIELD_VALUE: nothing asks for it since 3.14, and it would instrument the landing. */

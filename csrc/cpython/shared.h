@@ -79,6 +79,12 @@ static inline void py_moved(py_frame *to, const py_frame *from)
     }
 }
 
+static inline bool py_is_unknown(py_frame *frame)
+{
+    PY_FORGET_VISIT(frame);
+    return frame->frame_obj == NULL && py_on_data_stack(frame);
+}
+
 static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg)
 {
     Py_VISIT(frame->frame_obj);

@@ -4,6 +4,8 @@
 
 _Static_assert(sizeof(((py_frame *)NULL)->localsplus[0]) == sizeof(py_word), "a slot is one word");
 
+#define PY_FORGET_VISIT(frame) ((void)(frame))
+
 static inline int py_slots_used(const py_frame *frame) { return frame->stacktop; }
 
 static inline void py_set_slots_used(py_frame *frame, int count) { frame->stacktop = count; }
@@ -17,17 +19,6 @@ static inline PyObject *py_take_argument(py_frame *frame)
     PyObject *argument = frame->localsplus[0];
     frame->localsplus[0] = NULL;
     return argument;
-}
-
-static inline void py_put_argument(py_frame *frame, PyObject *value)
-{
-    assert(frame->localsplus[0] == NULL);
-    frame->localsplus[0] = value;
-}
-
-static inline PyObject *py_stack_entry(const py_frame *frame, int index)
-{
-    return frame->localsplus[py_code(frame)->co_nlocalsplus + index];
 }
 
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)

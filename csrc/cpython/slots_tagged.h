@@ -5,6 +5,9 @@
 
 _Static_assert(sizeof(_PyStackRef) == sizeof(py_word), "a slot is one word (Py_STACKREF_DEBUG is not supported)");
 
+/* The collector's note about one walk of the stack, which is not part of the frame's state. */
+#define PY_FORGET_VISIT(frame) ((frame)->visited = 0)
+
 static inline int py_slots_used(const py_frame *frame) { return (int)(frame->stackpointer - frame->localsplus); }
 
 static inline void py_set_slots_used(py_frame *frame, int count) { frame->stackpointer = frame->localsplus + count; }
@@ -13,7 +16,7 @@ static inline void py_set_slots_used(py_frame *frame, int count) { frame->stackp
 static inline void py_rebase_slots(py_frame *to, const py_frame *from)
 {
     py_set_slots_used(to, (int)(to->stackpointer - from->localsplus));
-    to->visited = 0;        /* the collector's note about one walk of the stack, not part of the frame's state */
+    PY_FORGET_VISIT(to);
 }
 
 static inline void py_make_self_contained(py_frame *frame)
@@ -30,17 +33,6 @@ static inline PyObject *py_take_argument(py_frame *frame)
     _PyStackRef argument = frame->localsplus[0];
     frame->localsplus[0] = PyStackRef_NULL;
     return PyStackRef_IsNull(argument) ? NULL : PyStackRef_AsPyObjectSteal(argument);
-}
-
-static inline void py_put_argument(py_frame *frame, PyObject *value)
-{
-    assert(PyStackRef_IsNull(frame->localsplus[0]));
-    frame->localsplus[0] = PyStackRef_FromPyObjectSteal(value);
-}
-
-static inline PyObject *py_stack_entry(const py_frame *frame, int index)
-{
-    return PyStackRef_AsPyObjectBorrow(frame->localsplus[py_code(frame)->co_nlocalsplus + index]);
 }
 
 /* Borrowed references are not counted, so the collector must not meet them here: their owner shows them. */

@@ -12,7 +12,10 @@
 
 typedef enum { OHW_CLEAR, OHW_NO_COROUTINE, OHW_C_FUNCTION } ohw_obstacle;
 
+enum { OHW_NOTED = 32 };
+
 typedef struct {
+    py_frame *noted[OHW_NOTED];     /* the frames from top on, as far as there is room: quicker than following them again */
     py_frame *top;          /* called the door; the host itself if there is no plain frame */
     py_frame *bottom;       /* called by the host; NULL if there is no plain frame */
     py_frame *room;         /* lowest frame of the chain on the data stack; NULL if there is none */
@@ -34,7 +37,7 @@ int ohw_landing_init(void);
  * NULL with an exception.  May run the garbage collector. */
 PyCodeObject *ohw_landing_for(py_frame *host);
 void ohw_set_resume_function(PyObject *function);       /* stolen */
-/* A function with the name and the one parameter of `model` whose code is py_hidden, with the argument in local 0.  It is
+/* A function with the name and the one parameter of `model` whose code is: ~hook, with the argument in local 0.  It is
  * invisible to tracebacks, tracing and the eval breaker.  Where there is a JIT its version is 0, which calls are never
  * specialised for: so no trace is compiled across its return, which may lead elsewhere than the call came from (I9).
  * New reference, or NULL with an exception. */
@@ -53,8 +56,9 @@ ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *
 typedef struct {
     py_position home;       /* Owned code: where the host goes on; while attached: its place at the landing */
     py_frame *host;         /* Borrowed: valid while the host waits at its landing */
-    py_frame *top;          /* Owned: innermost lifted frame, linked by `previous` down to NULL; NULL if none */
+    py_frame *top;          /* Owned: innermost lifted frame, linked by `previous` down to NULL (unless resting); or NULL */
     py_frame *bottom;       /* outermost lifted frame; NULL if none */
+    py_frame *origin;       /* where the lowest one was on the data stack */
     _PyErr_StackItem *exception_state;      /* Borrowed: that of the innermost generator, or the host's */
     PyThreadState *thread;  /* Borrowed: that of the lift; valid while room or reserved is not NULL */
     py_frame *room;         /* place on the data stack that has not been given back yet; NULL otherwise */
@@ -63,16 +67,19 @@ typedef struct {
     uint32_t alive;         /* words of it that are kept */
     uint32_t listeners;     /* py_listeners_version() at the lift */
     int frames;             /* recursion units given back */
-    uint32_t parked : 31;   /* entries of the host's value stack */
+    uint32_t parked : 30;   /* entries of the host's value stack */
+    uint32_t resting : 1;   /* plain copies: they point at each other where they were, not where they are */
     uint32_t away : 1;      /* between lift and splice */
 } ohw_lifted;               /* goes with words, owned by the Chain: parked entries, then frames as on the data stack */
 
 /* Commit point: cannot fail, runs no Python code.  `landing` borrowed.  The door returns into the host's landing. */
 void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_extent extent, PyCodeObject *landing,
               ohw_lifted *lifted, py_word *words);
+/* Before anybody looks at lifted frames: they no longer rest. */
+void ohw_wake(ohw_lifted *lifted, py_word *words);
 /* First thing at the landing: the data stack ends below the lifted frames. */
 void ohw_give_back_room(ohw_lifted *lifted);
-int ohw_visit_lifted(ohw_lifted *lifted, const py_word *words, visitproc visit, void *arg);
+int ohw_visit_lifted(ohw_lifted *lifted, py_word *words, visitproc visit, void *arg);
 /* The frames will never run again: drop them, innermost first.  May run Python code. */
 void ohw_drop_lifted(ohw_lifted *lifted, py_word *words);
 
@@ -85,7 +92,7 @@ typedef struct {
     bool host_linked;       /* by us: its throw() called, and left it out of the thread's frames */
 } ohw_attachment;
 /* `awaited`: the object that the host awaits. */
-ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *awaited);
+ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, py_word *words, PyObject *awaited);
 void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment attachment);
 
 /* ---- events.c: Python code may run in all of these ---- */
@@ -107,7 +114,7 @@ void ohw_swallow_return(PyThreadState *ts);
 void ohw_go_quiet(PyThreadState *ts);
 /* Everything that the splice needs and that can fail: room for the frames and for _resume's frame above them, calls to
  * spare, tools let in.  -1 with MemoryError. */
-int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted);
+int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted, py_word *words);
 /* `resume` is the frame of the hidden function that the landing called.  Cannot fail, runs no Python code: afterwards
  * the host stands at its call again and `resume` returns into the innermost frame. */
 void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word *words);

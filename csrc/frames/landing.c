@@ -246,7 +246,7 @@ PyObject *ohw_hidden_function(PyObject *model, PyObject *hook)
     int length = Py_ARRAY_LENGTH(py_hidden);
     PyCodeObject *old = (PyCodeObject *)PyFunction_GET_CODE(model);
     PyCodeObject *code = replace(old, assemble(py_hidden, length), line_table(unit_of(py_hidden, length), false, 0),
-                                 PyBytes_FromStringAndSize(NULL, 0), hook, PY_HIDDEN_STACK);
+                                 PyBytes_FromStringAndSize(NULL, 0), hook, 2);
     PyObject *function = NULL;
     if (code != NULL && py_silence(code) == 0) {
         function = PyFunction_New((PyObject *)code, PyFunction_GET_GLOBALS(model));

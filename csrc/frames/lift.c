@@ -22,6 +22,50 @@ ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *
     return extent;
 }
 
+/* Whether plain copies will do: at the moment of the lift, as frame objects may have been made while the source ran. */
+static bool may_rest(const ohw_walk *walk, ohw_extent extent)
+{
+    bool unknown = extent.one_block && walk->bottom != NULL;
+    for (int i = 0; unknown && i < walk->frames && i < OHW_NOTED; i++) {
+        unknown = py_is_unknown(walk->noted[i]);
+    }
+    if (unknown && walk->frames > OHW_NOTED) {
+        for (py_frame *frame = py_caller(walk->noted[OHW_NOTED - 1]); unknown && frame != walk->host; frame = py_caller(frame)) {
+            unknown = py_is_unknown(frame);
+        }
+    }
+    return unknown;
+}
+
+/* Copy the frames as they lie on the data stack, and nothing else: they rest. */
+static void copy_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lifted, py_word *words)
+{
+    ptrdiff_t distance = (char *)words - (char *)walk->room;
+    py_make_self_contained(walk->bottom);       /* the others borrow from frames that come along */
+    memcpy(words, walk->room, extent.alive * sizeof(py_word));
+    lifted->top = (py_frame *)((char *)walk->top + distance);
+    lifted->bottom = (py_frame *)((char *)walk->bottom + distance);
+    lifted->resting = true;
+}
+
+void ohw_wake(ohw_lifted *lifted, py_word *words)
+{
+    if (!lifted->resting) {
+        return;
+    }
+    ptrdiff_t distance = (char *)(words + lifted->parked) - (char *)lifted->origin;
+    lifted->resting = false;
+    for (py_frame *frame = lifted->top, *next;; frame = next) {
+        py_moved(frame, (py_frame *)((char *)frame - distance));
+        if (frame == lifted->bottom) {
+            py_set_caller(frame, NULL);
+            return;
+        }
+        next = (py_frame *)((char *)py_caller_beyond_c(frame) + distance);
+        py_set_caller(frame, next);
+    }
+}
+
 /* Copy the frames, from the innermost down, to `words` as they lie on the data stack; the copies take their place:
  * whoever points at a frame follows. */
 static void move_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lifted, py_word *words)
@@ -71,7 +115,8 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->host = host;
     lifted->thread = ts;
     lifted->top = lifted->bottom = lifted->reserved = NULL;
-    lifted->room = walk->room;
+    lifted->resting = false;
+    lifted->room = lifted->origin = walk->room;
     lifted->size = (uint32_t)extent.size;
     lifted->alive = (uint32_t)extent.alive;
     lifted->listeners = walk->listeners;
@@ -79,7 +124,12 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->exception_state = py_exception_state(ts);
     lifted->parked = (uint32_t)py_stack_depth(host);
     py_take_stack(host, words, (int)lifted->parked);
-    move_frames(walk, extent, lifted, words + lifted->parked);
+    if (may_rest(walk, extent)) {
+        copy_frames(walk, extent, lifted, words + lifted->parked);
+    }
+    else {
+        move_frames(walk, extent, lifted, words + lifted->parked);
+    }
     py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
     py_add_recursion(ts, lifted->frames);
     py_forget_sampled_frames(ts, host);
@@ -99,7 +149,7 @@ void ohw_give_back_room(ohw_lifted *lifted)
     }
 }
 
-ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *awaited)
+ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, py_word *words, PyObject *awaited)
 {
     ohw_attachment before = {py_current(ts), py_exception_state(ts), false, false};
     if (!lifted->away) {
@@ -114,6 +164,7 @@ ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *await
         py_set_current(ts, lifted->host);
     }
     before.host_runs = true;
+    ohw_wake(lifted, words);
     lifted->home = py_exchange_position(lifted->host, lifted->home);
     if (lifted->bottom != NULL) {
         py_set_caller(lifted->bottom, lifted->host);
@@ -142,11 +193,12 @@ void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
     py_pacify_landing(ts, py_code(lifted->host));
 }
 
-int ohw_visit_lifted(ohw_lifted *lifted, const py_word *words, visitproc visit, void *arg)
+int ohw_visit_lifted(ohw_lifted *lifted, py_word *words, visitproc visit, void *arg)
 {
     if (!lifted->away) {
         return 0;
     }
+    ohw_wake(lifted, words);
     Py_VISIT(lifted->home.code);
     for (py_frame *frame = lifted->top; frame != NULL; frame = py_caller_beyond_c(frame)) {
         if (py_on_data_stack(frame)) {
@@ -167,6 +219,7 @@ void ohw_drop_lifted(ohw_lifted *lifted, py_word *words)
     if (!lifted->away) {
         return;
     }
+    ohw_wake(lifted, words);
     lifted->away = false;
     ohw_count.cleared++;
     for (py_frame *frame = lifted->top, *next; frame != NULL; frame = next) {

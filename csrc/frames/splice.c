@@ -27,14 +27,16 @@ static void end_quiet(PyThreadState *ts)
     }
 }
 
-int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
+int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted, py_word *words)
 {
     assert(lifted->away && lifted->reserved == NULL);
-    if (lifted->listeners != ohw_listeners_version(ts) &&
-        (py_refresh_instrumentation(ts, lifted->home.code) < 0 ||
-         ohw_let_listeners_in(ts, lifted->top, lifted->bottom) < 0)) {
-        end_quiet(ts);
-        return -1;
+    if (lifted->listeners != ohw_listeners_version(ts)) {
+        ohw_wake(lifted, words);
+        if (py_refresh_instrumentation(ts, lifted->home.code) < 0 ||
+            ohw_let_listeners_in(ts, lifted->top, lifted->bottom) < 0) {
+            end_quiet(ts);
+            return -1;
+        }
     }
     lifted->reserved = py_data_stack_push(ts, lifted->size, RESUME_FRAME_WORDS);
     if (lifted->reserved == NULL) {
@@ -46,6 +48,14 @@ int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
     lifted->thread = ts;
     ohw_go_quiet(ts);
     return 0;
+}
+
+/* The frames that rest come back to where they were. */
+static void copy_frames_back(py_frame *resume, ohw_lifted *lifted, py_word *words)
+{
+    py_word *copies = words + lifted->parked;
+    memcpy(lifted->origin, copies, lifted->alive * sizeof(py_word));
+    py_set_caller(resume, (py_frame *)((char *)lifted->top + ((char *)lifted->origin - (char *)copies)));
 }
 
 static void move_frames_back(py_frame *resume, ohw_lifted *lifted, py_word *words)
@@ -73,7 +83,14 @@ void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word
     end_quiet(ts);
     py_position at_landing = py_exchange_position(lifted->host, lifted->home);
     py_put_stack(lifted->host, words, (int)lifted->parked);
-    move_frames_back(resume, lifted, words);
+    if (lifted->resting && lifted->reserved == lifted->origin) {
+        copy_frames_back(resume, lifted, words);
+        lifted->resting = false;
+    }
+    else {
+        ohw_wake(lifted, words);
+        move_frames_back(resume, lifted, words);
+    }
     py_set_exception_state(ts, lifted->exception_state);
     py_add_recursion(ts, -lifted->frames - SPARE_CALLS);
     lifted->home.code = NULL;
