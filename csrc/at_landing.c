@@ -40,8 +40,8 @@ static void announce(PyThreadState *ts, ohw_chain *chain)
 {
     PyObject *outcome = Py_NewRef(chain->outcome);
     ohw_attachment before = ohw_attach(ts, &chain->lifted, chain->words, (PyObject *)chain);
-    int status = ohw_report_resumed(ts, &chain->lifted, !(PY_THROW_INTO_HOST_IS_REPORTED && chain->handled),
-                                    chain->failed ? outcome : NULL);
+    bool host_reported = chain->goes_on ? PY_HOST_REPORTS_ITSELF : PY_THROW_INTO_HOST_IS_REPORTED && chain->handled;
+    int status = ohw_report_resumed(ts, &chain->lifted, !host_reported, chain->failed ? outcome : NULL);
     ohw_detach(ts, &chain->lifted, before);
     Py_DECREF(outcome);
     if (status < 0) {

@@ -45,11 +45,17 @@ PyObject *ohw_hidden_function(PyObject *model, PyObject *hook);
 
 /* ---- lift.c ---- */
 
+/* Frames that have been suspended several times get a chunk of their own, and from then on stay where they are; as many
+ * suspended ones as this may, as a chunk takes whole pages. */
+enum { OHW_RESUME_FRAME_WORDS = FRAME_SPECIALS_SIZE + 16 };     /* at most what _resume's frame takes */
+enum { OHW_REPEATS_FOR_CHUNK = 8, OHW_CHUNKS = 64 };
+
 /* The room that a chain takes on the data stack. */
 typedef struct {
     size_t size;            /* words */
     size_t alive;           /* words of it up to the end of what the innermost frame uses: what is kept */
     bool one_block;         /* it lies in one chunk, right below the door */
+    py_chunk *chunk;        /* which can be handed over with all that is in it; or NULL */
 } ohw_extent;
 ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *walk);
 
@@ -67,9 +73,11 @@ typedef struct {
     uint32_t alive;         /* words of it that are kept */
     uint32_t listeners;     /* py_listeners_version() at the lift */
     int frames;             /* recursion units given back */
-    uint32_t parked : 30;   /* entries of the host's value stack */
-    uint32_t resting : 1;   /* plain copies: they point at each other where they were, not where they are */
-    uint32_t away : 1;      /* between lift and splice */
+    uint32_t parked;        /* entries of the host's value stack */
+    py_chunk *chunk;        /* Owned while away: the frames have stayed in it; NULL: they have been copied */
+    uint8_t repeats;        /* suspensions of these frames before this one, as far as is known */
+    bool resting;           /* plain copies: they point at each other where they were, not where they are */
+    bool away;              /* between lift and splice */
 } ohw_lifted;               /* goes with words, owned by the Chain: parked entries, then frames as on the data stack */
 
 /* Commit point: cannot fail, runs no Python code.  `landing` borrowed.  The door returns into the host's landing. */
@@ -77,6 +85,10 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
               ohw_lifted *lifted, py_word *words);
 /* Before anybody looks at lifted frames: they no longer rest. */
 void ohw_wake(ohw_lifted *lifted, py_word *words);
+/* How often the frames that are about to be lifted have been spliced, as far as is known. */
+uint8_t ohw_repeats(const ohw_walk *walk);
+/* The chunk in which the frames have stayed is the top one of `ts` again.  False: there is no memory for a first one. */
+bool ohw_chunk_returns(PyThreadState *ts, ohw_lifted *lifted);
 /* First thing at the landing: the data stack ends below the lifted frames. */
 void ohw_give_back_room(ohw_lifted *lifted);
 int ohw_visit_lifted(ohw_lifted *lifted, py_word *words, visitproc visit, void *arg);

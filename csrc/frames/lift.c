@@ -2,12 +2,15 @@
 #include "check.h"
 #include "frames/frames.h"
 
+static int chunks_away;
+
 ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *walk)
 {
-    ohw_extent extent = {0, 0, true};
+    ohw_extent extent = {0, 0, true, NULL};
     if (walk->room == NULL) {
         return extent;
     }
+    extent.chunk = chunks_away < OHW_CHUNKS ? py_own_chunk(ts, walk->room, OHW_RESUME_FRAME_WORDS) : NULL;
     extent.one_block = py_in_top_chunk(ts, walk->room);
     if (extent.one_block) {
         extent.size = (size_t)((const py_word *)door - (const py_word *)walk->room);
@@ -15,11 +18,27 @@ ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *
     for (py_frame *frame = walk->top; !extent.one_block && frame != walk->host; frame = py_caller(frame)) {
         extent.size += py_on_data_stack(frame) ? py_frame_size(frame) : 0;
     }
+    if (extent.chunk != NULL) {
+        return extent;      /* nothing is copied */
+    }
     extent.alive = extent.size;
     if (py_on_data_stack(walk->top)) {
         extent.alive -= py_frame_size(walk->top) - py_frame_used(walk->top);
     }
     return extent;
+}
+
+/* They stay in their chunk, which leaves the thread when the door has gone. */
+static void keep_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lifted)
+{
+    if (py_on_data_stack(walk->bottom)) {
+        py_make_self_contained(walk->bottom);
+    }
+    py_set_caller(walk->bottom, NULL);
+    lifted->top = walk->top;
+    lifted->bottom = walk->bottom;
+    lifted->chunk = extent.chunk;
+    chunks_away++;
 }
 
 /* Whether plain copies will do: at the moment of the lift, as frame objects may have been made while the source ran. */
@@ -61,7 +80,7 @@ void ohw_wake(ohw_lifted *lifted, py_word *words)
             py_set_caller(frame, NULL);
             return;
         }
-        next = (py_frame *)((char *)py_caller_beyond_c(frame) + distance);
+        next = (py_frame *)((char *)py_noted_caller(frame) + distance);
         py_set_caller(frame, next);
     }
 }
@@ -116,6 +135,8 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->thread = ts;
     lifted->top = lifted->bottom = lifted->reserved = NULL;
     lifted->resting = false;
+    lifted->chunk = NULL;
+    lifted->repeats = ohw_repeats(walk);
     lifted->room = lifted->origin = walk->room;
     lifted->size = (uint32_t)extent.size;
     lifted->alive = (uint32_t)extent.alive;
@@ -124,7 +145,10 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->exception_state = py_exception_state(ts);
     lifted->parked = (uint32_t)py_stack_depth(host);
     py_take_stack(host, words, (int)lifted->parked);
-    if (may_rest(walk, extent)) {
+    if (extent.chunk != NULL) {
+        keep_frames(walk, extent, lifted);
+    }
+    else if (may_rest(walk, extent)) {
         copy_frames(walk, extent, lifted, words + lifted->parked);
     }
     else {
@@ -144,9 +168,21 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
 void ohw_give_back_room(ohw_lifted *lifted)
 {
     if (lifted->room != NULL) {
-        py_data_stack_pop(lifted->thread, lifted->room);
+        if (lifted->chunk != NULL) {
+            py_detach_chunk(lifted->thread);
+        }
+        else {
+            py_data_stack_pop(lifted->thread, lifted->room);
+        }
         lifted->room = NULL;
     }
+}
+
+bool ohw_chunk_returns(PyThreadState *ts, ohw_lifted *lifted)
+{
+    bool done = py_attach_chunk(ts, lifted->chunk, lifted->size);
+    chunks_away -= done;
+    return done;
 }
 
 ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, py_word *words, PyObject *awaited)
@@ -230,4 +266,9 @@ void ohw_drop_lifted(ohw_lifted *lifted, py_word *words)
     py_drop_words(words, (int)lifted->parked);
     lifted->parked = 0;
     Py_CLEAR(lifted->home.code);
+    if (lifted->chunk != NULL && lifted->reserved == NULL) {
+        py_chunk_free(lifted->chunk);
+        lifted->chunk = NULL;
+        chunks_away--;
+    }
 }
