@@ -48,7 +48,11 @@ PyObject *ohw_hidden_function(PyObject *model, PyObject *hook);
 /* Frames that have been suspended several times get a chunk of their own, and from then on stay where they are; as many
  * suspended ones as this may, as a chunk takes whole pages. */
 enum { OHW_RESUME_FRAME_WORDS = FRAME_SPECIALS_SIZE + 16 };     /* at most what _resume's frame takes */
+#ifdef OHWAIT_CHECKED
+enum { OHW_REPEATS_FOR_CHUNK = 1, OHW_CHUNKS = 64 };
+#else
 enum { OHW_REPEATS_FOR_CHUNK = 8, OHW_CHUNKS = 64 };
+#endif
 
 /* The room that a chain takes on the data stack. */
 typedef struct {

@@ -2,15 +2,13 @@
 #include "check.h"
 #include "frames/frames.h"
 
-static int chunks_away;
-
 ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *walk)
 {
     ohw_extent extent = {0, 0, true, NULL};
     if (walk->room == NULL) {
         return extent;
     }
-    extent.chunk = chunks_away < OHW_CHUNKS ? py_own_chunk(ts, walk->room, OHW_RESUME_FRAME_WORDS) : NULL;
+    extent.chunk = ohw_count.chunks < OHW_CHUNKS ? py_own_chunk(ts, walk->room, OHW_RESUME_FRAME_WORDS) : NULL;
     extent.one_block = py_in_top_chunk(ts, walk->room);
     if (extent.one_block) {
         extent.size = (size_t)((const py_word *)door - (const py_word *)walk->room);
@@ -38,7 +36,7 @@ static void keep_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lif
     lifted->top = walk->top;
     lifted->bottom = walk->bottom;
     lifted->chunk = extent.chunk;
-    chunks_away++;
+    ohw_count.chunks++;
 }
 
 /* Whether plain copies will do: at the moment of the lift, as frame objects may have been made while the source ran. */
@@ -181,7 +179,7 @@ void ohw_give_back_room(ohw_lifted *lifted)
 bool ohw_chunk_returns(PyThreadState *ts, ohw_lifted *lifted)
 {
     bool done = py_attach_chunk(ts, lifted->chunk, lifted->size);
-    chunks_away -= done;
+    ohw_count.chunks -= done;
     return done;
 }
 
@@ -269,6 +267,6 @@ void ohw_drop_lifted(ohw_lifted *lifted, py_word *words)
     if (lifted->chunk != NULL && lifted->reserved == NULL) {
         py_chunk_free(lifted->chunk);
         lifted->chunk = NULL;
-        chunks_away--;
+        ohw_count.chunks--;
     }
 }
