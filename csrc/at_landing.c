@@ -1,6 +1,6 @@
 /* The operators that a landing uses on its chain besides SEND, and what happens at its end:
  *
- *     ~chain          3.11, whose throw() jumps to the end of SEND itself: room for the frames is reserved     -> chain
+ *     ~chain          the frames come back: reserve room for them                       -> chain
  *     chain % exc     `exc` arrived at the landing (throw, close, a finished throw)     -> chain
  *     -chain          tight landings: what was yielded
  *     chain[value]    tight landings: drive the awaitable with a sent value             -> chain
@@ -50,20 +50,6 @@ static void announce(PyThreadState *ts, ohw_chain *chain)
     }
 }
 
-int ohw_come_back(PyThreadState *ts, ohw_chain *chain)
-{
-    assert(chain->lifted.away && chain->outcome != NULL && chain->lifted.reserved == NULL);
-    ohw_give_back_room(&chain->lifted);
-    if (!chain->announced && ohw_listened_to(ts)) {
-        announce(ts, chain);
-    }
-    if (ohw_reserve(ts, &chain->lifted, chain->words) < 0) {
-        chain->stranded = true;
-        return -1;
-    }
-    return 0;
-}
-
 PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
 {
     ohw_chain *chain = (ohw_chain *)self;
@@ -71,10 +57,6 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
     if (Py_TYPE(self) != &ohw_chain_type || !PyExceptionInstance_Check(exception) || !chain->lifted.away ||
         py_current(ts) != chain->lifted.host) {
         Py_RETURN_NOTIMPLEMENTED;
-    }
-    if (chain->lifted.reserved != NULL) {
-        PyErr_BadInternalCall();
-        return NULL;
     }
     if (chain->stranded) {      /* its frames cannot come back: the exception leaves the host */
         py_raise(Py_NewRef(exception));
@@ -95,18 +77,27 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
             ohw_chain_finish(chain, Py_NewRef(exception), true, true);
         }
     }
-    return chain->outcome != NULL && ohw_come_back(ts, chain) < 0 ? NULL : Py_NewRef(self);
+    return Py_NewRef(self);
 }
 
 PyObject *ohw_landing_finished(PyObject *self)
 {
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
-    if (!chain->lifted.away || chain->outcome == NULL || py_current(ts) != chain->lifted.host) {
+    if (!chain->lifted.away || chain->outcome == NULL || chain->lifted.reserved != NULL ||
+        py_current(ts) != chain->lifted.host) {
         PyErr_SetString(PyExc_TypeError, "bad operand type for unary ~: 'ohwait._core.Chain'");
         return NULL;
     }
-    return chain->lifted.reserved == NULL && ohw_come_back(ts, chain) < 0 ? NULL : Py_NewRef(self);
+    ohw_give_back_room(&chain->lifted);
+    if (!chain->announced && ohw_listened_to(ts)) {
+        announce(ts, chain);
+    }
+    if (ohw_reserve(ts, &chain->lifted, chain->words) < 0) {
+        chain->stranded = true;
+        return NULL;
+    }
+    return Py_NewRef(self);
 }
 
 PyObject *ohw_landing_yielded(PyObject *self)

@@ -40,8 +40,7 @@ void ohw_chain_free_spares(void);
 
 /* Ends the driving: `outcome` (stolen) is what the innermost frame will get; `thrown`: by throw(). */
 void ohw_chain_finish(ohw_chain *chain, PyObject *outcome, bool failed, bool thrown);
-/* One step: PYGEN_NEXT with what it yields, or PYGEN_RETURN (nothing in *result) when there is an outcome.  When the
- * landing called, the frames can come back after PYGEN_RETURN: room is reserved. */
+/* One step: PYGEN_NEXT with what it yields, or PYGEN_RETURN (nothing in *result) when there is an outcome. */
 PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **result);
 /* New reference to what the source yields in answer to throw(*args); NULL, with no error, when there is an outcome. */
 PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count);
@@ -71,8 +70,6 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception);      /* nb_re
 PyObject *ohw_landing_yielded(PyObject *self);                          /* nb_negative */
 PyObject *ohw_landing_sent(PyObject *self, PyObject *value);            /* mp_subscript */
 int ohw_landing_waits(PyObject *self);                                  /* nb_bool */
-/* There is an outcome, and the landing is about to call `_resume`: tell those who listen, reserve room.  -1: error. */
-int ohw_come_back(PyThreadState *ts, ohw_chain *chain);
 /* The hidden function `_resume`: its hook's work.  As ohw_run. */
 PyObject *ohw_chain_resume(PyThreadState *ts, py_frame *resume);
 

@@ -103,7 +103,7 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
             return status;
         }
     }
-    return at_landing && ohw_come_back(ts, chain) < 0 ? PYGEN_ERROR : PYGEN_RETURN;
+    return PYGEN_RETURN;
 }
 
 static void raise_stop(PyObject *value)

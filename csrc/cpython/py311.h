@@ -118,14 +118,16 @@ static const py_instruction py_landing_code[] = {
     /* 4 */ {YIELD_VALUE, 0, PY_ARG, 0},
     /* 5 */ {RESUME, 0, PY_ARG, 3},
     /* 6 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 3},
-    /* 7 */ {UNARY_INVERT, 0, PY_ARG, 0},           /* the result of SEND, in the chain's place, is the chain */
-    /* 8 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 9 */ {SWAP, 0, PY_ARG, 2},
-    /* 10 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
-    /* 11 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 12 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 13 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 8},
+    /* 7 */ {COPY, 0, PY_ARG, 1},                   /* the result of SEND, in the chain's place, is the chain */
+    /* 8 */ {UNARY_INVERT, 0, PY_ARG, 0},           /* up to here a trace function may raise */
+    /* 9 */ {POP_TOP, 0, PY_ARG, 0},
+    /* 10 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 11 */ {SWAP, 0, PY_ARG, 2},
+    /* 12 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
+    /* 13 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 14 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 15 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 7, 12}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 9, 14}};
 
 #endif

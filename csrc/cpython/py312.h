@@ -140,12 +140,13 @@ static const py_instruction py_landing_code[] = {
     /* 3 */ {RESUME, 0, PY_ARG, 3},
     /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 1},
     /* 5 */ {POP_TOP, 0, PY_ARG, 0},
-    /* 6 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 7 */ {SWAP, 0, PY_ARG, 2},
-    /* 8 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 9 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 10 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 6},
+    /* 6 */ {UNARY_INVERT, 0, PY_ARG, 0},
+    /* 7 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 8 */ {SWAP, 0, PY_ARG, 2},
+    /* 9 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 10 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 11 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 6},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 5, 9}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 5, 10}};
 
 #endif

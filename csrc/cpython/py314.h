@@ -141,12 +141,13 @@ static const py_instruction py_landing_code[] = {
     /* 2 */ {YIELD_VALUE, 0, PY_ARG, 1},
     /* 3 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 1},
     /* 4 */ {POP_TOP, 0, PY_ARG, 0},
-    /* 5 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 6 */ {SWAP, 0, PY_ARG, 2},
-    /* 7 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 8 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 9 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
+    /* 5 */ {UNARY_INVERT, 0, PY_ARG, 0},
+    /* 6 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 7 */ {SWAP, 0, PY_ARG, 2},
+    /* 8 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 9 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 10 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 4, 8}};
+static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 4, 9}};
 
 #endif

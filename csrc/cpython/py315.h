@@ -157,11 +157,12 @@ static const py_instruction py_landing_code[] = {
     /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 2},
     /* 5 */ {POP_TOP, 0, PY_ARG, 0},
     /* 6 */ {POP_TOP, 0, PY_ARG, 0},
-    /* 7 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 8 */ {SWAP, 0, PY_ARG, 2},
-    /* 9 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 10 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 11 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
+    /* 7 */ {UNARY_INVERT, 0, PY_ARG, 0},
+    /* 8 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 9 */ {SWAP, 0, PY_ARG, 2},
+    /* 10 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 11 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 12 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
 };
 /* `async def f(): return g()` has two slots only.  Its landing drives the chain by operators, and suspends as a
  * generator's `yield` does: cr_await is None then, and throw() and close() arrive at the handler. */
@@ -174,15 +175,16 @@ static const py_instruction py_tight_landing_code[] = {
     /* 5 */ {TO_BOOL, INLINE_CACHE_ENTRIES_TO_BOOL, PY_ARG, 0},
     /* 6 */ {POP_JUMP_IF_FALSE, 1, PY_FORWARD, 8},
     /* 7 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 0},
-    /* 8 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
-    /* 9 */ {SWAP, 0, PY_ARG, 2},
-    /* 10 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
-    /* 11 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},     /* [chain, thrown] -> [chain] */
-    /* 12 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 4},
+    /* 8 */ {UNARY_INVERT, 0, PY_ARG, 0},
+    /* 9 */ {LOAD_CONST, 0, PY_RESUME_FUNCTION, 0},
+    /* 10 */ {SWAP, 0, PY_ARG, 2},
+    /* 11 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 12 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},     /* [chain, thrown] -> [chain] */
+    /* 13 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 4},
 };
 static const py_landing py_landings[] = {
-    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 3, 5, 10},
-    {py_tight_landing_code, sizeof(py_tight_landing_code) / sizeof(*py_tight_landing_code), 2, 8, 11},
+    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 3, 5, 11},
+    {py_tight_landing_code, sizeof(py_tight_landing_code) / sizeof(*py_tight_landing_code), 2, 8, 12},
 };
 
 #endif
