@@ -1,6 +1,6 @@
-/* The operators that a landing uses on its chain, and what happens at its end:
+/* The operators that a landing uses on its chain besides SEND, and what happens at its end:
  *
- *     ~chain          the awaitable has finished: reserve room for the frames          -> chain
+ *     ~chain          the frames come back: reserve room for them                       -> chain
  *     chain % exc     `exc` arrived at the landing (throw, close, a finished throw)     -> chain
  *     -chain          tight landings: what was yielded
  *     chain[value]    tight landings: drive the awaitable with a sent value             -> chain
@@ -22,7 +22,7 @@ static void forget_landing(PyObject *exception)
 /* A tight landing's throw(exception) or close(): what chain_throw and chain_close are told elsewhere. */
 static void thrown_at_tight_landing(PyThreadState *ts, ohw_chain *chain, PyObject *exception)
 {
-    ohw_attachment before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
+    ohw_attachment before = ohw_attach(ts, &chain->lifted, chain->words, (PyObject *)chain);
     if (!PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit)) {
         chain->yielded = ohw_chain_throw_on(chain, &exception, 1);
     }
@@ -33,6 +33,21 @@ static void thrown_at_tight_landing(PyThreadState *ts, ohw_chain *chain, PyObjec
         Py_DECREF(source);
     }
     ohw_detach(ts, &chain->lifted, before);
+}
+
+/* The frames go on although the source was not driven while they were away: tell those who listen. */
+static void announce(PyThreadState *ts, ohw_chain *chain)
+{
+    PyObject *outcome = Py_NewRef(chain->outcome);
+    ohw_attachment before = ohw_attach(ts, &chain->lifted, chain->words, (PyObject *)chain);
+    bool host_reported = chain->goes_on ? PY_HOST_REPORTS_ITSELF : PY_THROW_INTO_HOST_IS_REPORTED && chain->handled;
+    int status = ohw_report_resumed(ts, &chain->lifted, !host_reported, chain->failed ? outcome : NULL);
+    ohw_detach(ts, &chain->lifted, before);
+    Py_DECREF(outcome);
+    if (status < 0) {
+        chain->goes_on = false;
+        ohw_chain_finish(chain, py_take_raised(), true, false);
+    }
 }
 
 PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
@@ -67,20 +82,6 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         }
     }
     return Py_NewRef(self);
-}
-
-/* The frames go on although the source was not driven by send(): something was thrown in. */
-static void announce(PyThreadState *ts, ohw_chain *chain)
-{
-    PyObject *outcome = Py_NewRef(chain->outcome);
-    ohw_attachment before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
-    int status = ohw_report_resumed(ts, &chain->lifted, !(PY_THROW_INTO_HOST_IS_REPORTED && chain->handled),
-                                    chain->failed ? outcome : NULL);
-    ohw_detach(ts, &chain->lifted, before);
-    Py_DECREF(outcome);
-    if (status < 0) {
-        ohw_chain_finish(chain, py_take_raised(), true, false);
-    }
 }
 
 #if OHW_ARCH_KNOWN
@@ -121,7 +122,7 @@ PyObject *ohw_landing_finished(PyObject *self)
         return resume_slice(ts, chain);
     }
 #endif
-    if (ohw_reserve(ts, &chain->lifted) < 0) {
+    if (ohw_reserve(ts, &chain->lifted, chain->words) < 0) {
         chain->stranded = true;
         return NULL;
     }
@@ -174,9 +175,21 @@ PyObject *ohw_chain_deliver(ohw_chain *chain)
     return NULL;
 }
 
-PyObject *ohw_chain_resume(PyThreadState *ts)
+/* The frames are back before their awaitable goes on: most finish then.  `chain` is stolen. */
+static PyObject *run_on(PyThreadState *ts, py_frame *resume, ohw_chain *chain)
 {
-    py_frame *resume = py_current(ts);
+    PyObject *source = chain->source, *value = chain->outcome;
+    chain->source = chain->outcome = NULL;
+    Py_DECREF(chain);
+    py_set_current(ts, py_caller(resume));
+    PyObject *result = ohw_run(ts, resume, NULL, source, value);
+    Py_DECREF(value);
+    py_set_current(ts, resume);
+    return result;
+}
+
+PyObject *ohw_chain_resume(PyThreadState *ts, py_frame *resume)
+{
     PyObject *argument = py_take_argument(resume);
     ohw_chain *chain = (ohw_chain *)argument;
     if (argument == NULL || Py_TYPE(argument) != &ohw_chain_type || !chain->lifted.away ||
@@ -186,5 +199,5 @@ PyObject *ohw_chain_resume(PyThreadState *ts)
         return NULL;
     }
     ohw_splice(ts, resume, &chain->lifted, chain->words);
-    return ohw_chain_deliver(chain);
+    return chain->goes_on ? run_on(ts, resume, chain) : ohw_chain_deliver(chain);
 }

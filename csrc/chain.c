@@ -9,7 +9,7 @@ enum { GRAIN = 4, CLASSES = 128, SPARES_A_CLASS = 8 };
 static ohw_chain *spares[CLASSES][SPARES_A_CLASS];
 static int spare_count[CLASSES];
 
-ohw_chain *ohw_chain_new(PyObject *source, PyObject *yielded, size_t words)
+ohw_chain *ohw_chain_new(size_t words)
 {
     size_t class = (words + GRAIN - 1) / GRAIN;
     Py_ssize_t capacity = (Py_ssize_t)(class * GRAIN);
@@ -25,10 +25,9 @@ ohw_chain *ohw_chain_new(PyObject *source, PyObject *yielded, size_t words)
         }
     }
     ohw_count.alive++;
-    chain->source = source;
-    chain->yielded = yielded;
-    chain->outcome = NULL;
-    chain->failed = chain->thrown = chain->running = chain->tight = chain->handled = chain->stranded = chain->announced = false;
+    chain->source = chain->yielded = chain->outcome = NULL;
+    chain->failed = chain->thrown = chain->running = chain->tight = chain->handled = chain->stranded = chain->announced =
+        chain->goes_on = chain->stepwise = false;
     chain->lifted.away = false;
     chain->slice = NULL;
     return chain;

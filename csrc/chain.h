@@ -9,7 +9,7 @@ typedef struct {
     PyObject_VAR_HEAD           /* ob_size: capacity of words */
     PyObject *source;           /* Owned: iterator of the awaitable; NULL once it has finished */
     PyObject *yielded;          /* Owned: value to pass on at the landing; NULL otherwise */
-    PyObject *outcome;          /* Owned: result or exception, once finished; NULL otherwise */
+    PyObject *outcome;          /* Owned: result or exception, once finished (or see goes_on); NULL otherwise */
     bool failed;                /* outcome is an exception */
     bool thrown;                /* it was thrown into the host: it gets its context where it is raised */
     bool running;               /* its source is being driven */
@@ -17,6 +17,8 @@ typedef struct {
     bool handled;               /* an exception has come to the landing's handler */
     bool stranded;              /* there was no memory for its frames' return; they are dropped */
     bool announced;             /* profilers and tracers know that the frames have been resumed */
+    bool goes_on;               /* outcome is what is to be sent to the source when the frames are back */
+    bool stepwise;              /* the source is driven while they stay away: it has yielded more than once, or see slice */
     ohw_slice *slice;           /* Owned: what C functions need that its frames wait in; NULL: there are none */
     ohw_lifted lifted;
     py_word words[];
@@ -31,9 +33,9 @@ int ohw_names_init(void);
 /* -1: error; otherwise *value is new, or NULL where there is no such attribute.  May run Python code. */
 int ohw_lookup(PyObject *object, PyObject *name, PyObject **value);
 
-/* A chain that drives `source` and has already yielded `yielded` (both stolen on success), with room for `words`.
- * New reference, not yet tracked by the collector.  NULL with MemoryError.  May run the garbage collector. */
-ohw_chain *ohw_chain_new(PyObject *source, PyObject *yielded, size_t words);
+/* With room for `words`.  New reference, not yet tracked by the collector.  NULL with MemoryError.  May run the garbage
+ * collector. */
+ohw_chain *ohw_chain_new(size_t words);
 void ohw_chain_free_spares(void);
 
 /* ---- drive.c: Python code may run in all of these ---- */
@@ -57,6 +59,19 @@ PyObject *ohw_chain_send(PyObject *self, PyObject *value);
 PyObject *ohw_chain_throw(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *ohw_chain_close(PyObject *self, PyObject *none);
 
+/* ---- suspend.c: Python code may run in all of these ---- */
+
+/* Send `value` to `source` (stolen) for `hidden`, the frame of `ohwait`, from which `walk` has been made, or of `_resume`
+ * (`walk` is NULL then: the source has yielded before).
+ * New reference: the result, or the Chain with which `hidden` returns into the host's landing, if `source` has yielded.
+ * NULL with the exception, and then no frame has been touched. */
+PyObject *ohw_run(PyThreadState *ts, py_frame *hidden, ohw_walk *walk, PyObject *source, PyObject *value);
+/* The frames from walk->top down are about to be suspended with `value` (and over C functions, if `exit` is not NULL):
+ * tell those who listen.  -1 with a callback's exception. */
+int ohw_tell_suspended(PyThreadState *ts, ohw_walk *walk, const ohw_exit *exit, PyObject *value);
+/* Call close(), where there is one, keeping the exception that is set. */
+void ohw_close_quietly(PyObject *object);
+
 /* ---- at_landing.c ---- */
 
 PyObject *ohw_landing_finished(PyObject *self);                         /* nb_invert */
@@ -67,8 +82,8 @@ int ohw_landing_waits(PyObject *self);                                  /* nb_bo
 /* The frames are back, the innermost one gets the outcome.  `chain` is stolen.  New reference, or NULL with the
  * exception. */
 PyObject *ohw_chain_deliver(ohw_chain *chain);
-/* The hidden function `_resume`: its hook's work.  New reference to the result, or NULL with the exception. */
-PyObject *ohw_chain_resume(PyThreadState *ts);
+/* The hidden function `_resume`: its hook's work.  As ohw_run. */
+PyObject *ohw_chain_resume(PyThreadState *ts, py_frame *resume);
 
 /* ---- link.c: a suspended chain as debuggers walk it ---- */
 

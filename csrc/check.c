@@ -39,6 +39,10 @@ void ohw_check_lifted(const ohw_lifted *lifted)
     py_frame *last = NULL;
     assert(lifted->away && lifted->reserved == NULL && lifted->home.code != NULL);
     assert(py_stack_depth(lifted->host) == 0);
+    if (lifted->resting) {
+        assert(lifted->bottom != NULL && lifted->top >= lifted->bottom && lifted->alive <= lifted->size);
+        return;
+    }
     for (py_frame *frame = lifted->top; frame != NULL; frame = py_caller_beyond_c(frame)) {
         frames++;
         last = frame;
@@ -51,7 +55,8 @@ void ohw_check_lifted(const ohw_lifted *lifted)
 void ohw_check_before_splice(PyThreadState *ts, py_frame *resume, const ohw_lifted *lifted)
 {
     ohw_check_lifted(&(ohw_lifted){.home = lifted->home, .host = lifted->host, .top = lifted->top,
-                                   .bottom = lifted->bottom, .frames = lifted->frames, .away = lifted->away});
+                                   .bottom = lifted->bottom, .frames = lifted->frames, .away = lifted->away,
+                                   .alive = lifted->alive, .size = lifted->size, .resting = lifted->resting});
     assert(lifted->room == NULL && lifted->reserved != NULL);
     assert((py_word *)lifted->reserved + lifted->size == (py_word *)resume);
     assert(py_on_top_of_data_stack(ts, resume));

@@ -7,6 +7,7 @@
 typedef struct {
     Py_ssize_t lifted, spliced, cleared;    /* chains since import: lifted = spliced + cleared + away now */
     Py_ssize_t alive;                       /* Chain objects */
+    Py_ssize_t chunks;                      /* of the data stack, held by chains that are away */
 } ohw_counters;
 extern ohw_counters ohw_count;
 

@@ -1,4 +1,4 @@
-/* `ohwait(awaitable)`: check, start, and lift if it has yielded. */
+/* `ohwait(awaitable)`: check and start. */
 #include "door.h"
 #include "refusal.h"
 
@@ -18,23 +18,6 @@ static void refuse(PyThreadState *ts, const ohw_walk *walk)
     ohw_refusal_raise(ohw_obstacle_name(walk->obstacle), (PyObject *)frame, walk->reason);
 }
 
-/* Call close(), where there is one, keeping the exception that is set. */
-static void close_quietly(PyObject *object)
-{
-    PyObject *error = py_take_raised();     /* may be none */
-    PyObject *result = PyObject_CallMethodNoArgs(object, ohw_names.close);
-    if (result == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
-    }
-    else if (result == NULL) {
-        PyErr_WriteUnraisable(object);
-    }
-    Py_XDECREF(result);
-    if (error != NULL) {
-        py_raise(error);
-    }
-}
-
 /* An awaitable that was refused will be awaited by nobody: it must not complain of that.  Keeps the exception set. */
 static void discard(PyObject *awaitable)
 {
@@ -42,7 +25,7 @@ static void discard(PyObject *awaitable)
     bool is_coroutine = PyCoro_CheckExact(awaitable);
     if (is_coroutine ? py_is_new(awaitable) : PyObject_HasAttr(awaitable, ohw_names.send) &&
                                                   PyObject_HasAttr(awaitable, ohw_names.throw)) {
-        close_quietly(awaitable);
+        ohw_close_quietly(awaitable);
     }
     if (error != NULL) {
         py_raise(error);
@@ -100,67 +83,37 @@ typedef struct {
 } call;
 
 #if OHW_ARCH_KNOWN
-/* As `suspend`, but the C stack from exit->place on goes away too: does not return, except with an error. */
-static PyObject *suspend_over_c(call *now, const ohw_exit *exit, PyObject *source, PyObject *yielded)
+/* As ohw_run, but the C stack from exit->place on goes away too when the source yields: does not return then, except
+ * with an error. */
+static PyObject *run_over_c(call *now, const ohw_exit *exit, PyObject *source)
 {
     PyThreadState *ts = now->ts;
-    ohw_chain *chain = ohw_chain_new(source, NULL, 0);
-    PyCodeObject *landing = chain == NULL ? NULL : ohw_landing_for(now->walk.host);
-    ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, exit, &now->walk);
-    if (slice != NULL) {
-        chain->tight = !ohw_waiting_at(landing).delegates;
-        chain->slice = slice;
-        now->chain = chain;
-        PyObject_GC_Track(chain);
-        ohw_set_aside(ts, now->door, &now->walk, exit, slice, &chain->lifted, landing, (PyObject *)chain, yielded);
-    }
-    close_quietly(source);
-    Py_DECREF(yielded);
-    if (chain != NULL) {
-        PyObject_GC_Track(chain);
-        Py_DECREF(chain);
-    }
-    else {
+    PyObject *yielded = NULL;
+    if (PyIter_Send(source, Py_None, &yielded) != PYGEN_NEXT) {
         Py_DECREF(source);
+        return yielded;
     }
+    ohw_chain *chain = NULL;
+    if (ohw_tell_suspended(ts, &now->walk, exit, yielded) == 0 && (chain = ohw_chain_new(0)) != NULL) {
+        PyObject_GC_Track(chain);
+        PyCodeObject *landing = ohw_landing_for(now->walk.host);
+        ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, exit, &now->walk);
+        if (slice != NULL) {
+            chain->source = source;
+            chain->tight = !ohw_waiting_at(landing).delegates;
+            chain->stepwise = true;
+            chain->slice = slice;
+            now->chain = chain;
+            ohw_set_aside(ts, now->door, &now->walk, exit, slice, &chain->lifted, landing, (PyObject *)chain, yielded);
+        }
+    }
+    Py_XDECREF(chain);
+    Py_DECREF(yielded);
+    ohw_close_quietly(source);
+    Py_DECREF(source);
     return NULL;
 }
 #endif
-
-/* It has yielded: suspend.  Both references are stolen.  New reference to the Chain, or NULL and nothing changed. */
-static PyObject *suspend(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyObject *source, PyObject *yielded)
-{
-    ohw_extent extent = ohw_measure(ts, door, walk);
-    ohw_chain *chain = ohw_chain_new(source, yielded, extent.alive + (size_t)py_stack_depth(walk->host));
-    PyCodeObject *landing = chain == NULL ? NULL : ohw_landing_for(walk->host);
-    if (landing == NULL) {
-        close_quietly(source);
-        if (chain != NULL) {
-            PyObject_GC_Track(chain);
-            Py_DECREF(chain);
-        }
-        else {
-            Py_DECREF(source);
-            Py_DECREF(yielded);
-        }
-        return NULL;
-    }
-    ohw_lift(ts, door, walk, extent, landing, &chain->lifted, chain->words);
-    PyObject_GC_Track(chain);
-    return (PyObject *)chain;
-}
-
-/* A callback of a tool raised, so nothing is suspended; it may have switched tools while it hid frames from them. */
-static void stay(PyThreadState *ts, const ohw_walk *walk)
-{
-    if (walk->listeners != ohw_listeners_version(ts)) {
-        PyObject *error = py_take_raised();
-        if (ohw_let_listeners_in(ts, walk->top, walk->host) < 0) {
-            PyErr_Clear();
-        }
-        py_raise(error);
-    }
-}
 
 /* `exit`: how to suspend over C functions; NULL if there are none in the way, or no way. */
 static PyObject *await_in(call *now, const ohw_exit *exit)
@@ -180,29 +133,16 @@ static PyObject *await_in(call *now, const ohw_exit *exit)
         Py_DECREF(now->awaitable);
         return NULL;
     }
-    PyObject *source = iterator_of(now->awaitable), *result = NULL;
+    PyObject *source = iterator_of(now->awaitable);
     if (source == NULL) {
         return NULL;
     }
-    if (PyIter_Send(source, Py_None, &result) == PYGEN_NEXT) {
-        walk->listeners = ohw_listeners_version(ts);
-        if (ohw_listened_to(ts) && (ohw_report_suspended(ts, walk->top, walk->host, result) < 0 ||
-                                    (exit != NULL && ohw_report_awaiters(ts, exit, walk->host, result) < 0))) {
-            Py_DECREF(result);
-            close_quietly(source);
-            Py_DECREF(source);
-            stay(ts, walk);
-            return NULL;
-        }
 #if OHW_ARCH_KNOWN
-        if (exit != NULL) {
-            return suspend_over_c(now, exit, source, result);
-        }
-#endif
-        return suspend(ts, now->door, walk, source, result);
+    if (exit != NULL) {
+        return run_over_c(now, exit, source);
     }
-    Py_DECREF(source);
-    return result;
+#endif
+    return ohw_run(ts, now->door, walk, source, Py_None);
 }
 
 #if OHW_ARCH_KNOWN

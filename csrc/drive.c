@@ -50,7 +50,7 @@ static int enter(PyThreadState *ts, ohw_chain *chain, ohw_attachment *before)
         return -1;
     }
     chain->running = true;
-    *before = ohw_attach(ts, &chain->lifted, (PyObject *)chain);
+    *before = ohw_attach(ts, &chain->lifted, chain->words, (PyObject *)chain);
     return 0;
 }
 
@@ -84,19 +84,9 @@ static PySendResult step(PyThreadState *ts, ohw_chain *chain, bool attached, PyO
     return status;
 }
 
-PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **result)
+/* Drive the source while the frames stay away. */
+static PySendResult drive(PyThreadState *ts, ohw_chain *chain, PyObject *value, PyObject **result)
 {
-    *result = NULL;
-    if (chain->yielded != NULL) {       /* first of all, at the landing */
-        ohw_give_back_room(&chain->lifted);
-        *result = chain->yielded;
-        chain->yielded = NULL;
-        return PYGEN_NEXT;
-    }
-    if (chain->source == NULL) {
-        return PYGEN_RETURN;
-    }
-    PyThreadState *ts = py_thread();
     ohw_attachment before;
     if (ohw_chain_is_elsewhere(ts, chain)) {
         if (py_current(ts) == chain->lifted.host) {
@@ -115,9 +105,32 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
     if (PY_LANDING_IS_TRACED && before.host_runs) {
         ohw_go_quiet(ts);
     }
-    ohw_chain_finish(chain, status == PYGEN_RETURN ? *result : py_take_raised(), status == PYGEN_ERROR,
-           false);
+    ohw_chain_finish(chain, status == PYGEN_RETURN ? *result : py_take_raised(), status == PYGEN_ERROR, false);
     *result = NULL;
+    return PYGEN_RETURN;
+}
+
+PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **result)
+{
+    *result = NULL;
+    if (chain->yielded != NULL) {       /* first of all, at the landing */
+        ohw_give_back_room(&chain->lifted);
+        *result = chain->yielded;
+        chain->yielded = NULL;
+        return PYGEN_NEXT;
+    }
+    PyThreadState *ts = py_thread();
+    bool at_landing = chain->lifted.away && py_current(ts) == chain->lifted.host;
+    if (chain->source != NULL && at_landing && !chain->stepwise && !chain->running) {
+        chain->goes_on = true;
+        Py_XSETREF(chain->outcome, Py_NewRef(value));
+    }
+    else if (chain->source != NULL) {
+        PySendResult status = drive(ts, chain, value, result);
+        if (status != PYGEN_RETURN) {
+            return status;
+        }
+    }
     return PYGEN_RETURN;
 }
 

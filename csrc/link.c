@@ -9,12 +9,14 @@ typedef struct {
 } link_object;
 
 /* The lifted frame with `number` others below it, or NULL; frames that are CPython's own do not count. */
-static py_frame *frame_number(const ohw_lifted *lifted, int number)
+static py_frame *frame_number(ohw_chain *chain, int number)
 {
+    ohw_lifted *lifted = &chain->lifted;
     int count = 0;
     if (!lifted->away) {
         return NULL;
     }
+    ohw_wake(lifted, chain->words);
     for (py_frame *frame = lifted->top; frame != NULL; frame = py_caller_beyond_c(frame)) {
         count += py_is_complete(frame);
         if (frame == lifted->bottom) {
@@ -31,7 +33,7 @@ static py_frame *frame_number(const ohw_lifted *lifted, int number)
 
 PyObject *ohw_link_frame(ohw_chain *chain, int number)
 {
-    py_frame *frame = frame_number(&chain->lifted, number);
+    py_frame *frame = frame_number(chain, number);
     if (frame == NULL) {
         Py_RETURN_NONE;
     }
@@ -41,7 +43,7 @@ PyObject *ohw_link_frame(ohw_chain *chain, int number)
 
 PyObject *ohw_link_awaits(ohw_chain *chain, int number)
 {
-    if (frame_number(&chain->lifted, number + 1) == NULL) {
+    if (frame_number(chain, number + 1) == NULL) {
         return Py_NewRef(chain->source == NULL ? Py_None : chain->source);
     }
     link_object *link = PyObject_GC_New(link_object, &ohw_link_type);

@@ -36,8 +36,7 @@ static PyTypeObject hook_type = {
 
 static PyObject *enter_resume(PyThreadState *ts, py_frame *frame)
 {
-    (void)frame;
-    PyObject *result = ohw_chain_resume(ts);
+    PyObject *result = ohw_chain_resume(ts, frame);
     ohw_swallow_return(ts);
     return result;
 }
@@ -122,8 +121,8 @@ static PyObject *core_inline_next_loop(PyObject *module, PyObject *Py_UNUSED(non
 
 static PyObject *core_counters(PyObject *module, PyObject *Py_UNUSED(none))
 {
-    return Py_BuildValue("{sn sn sn sn}", "lifted", ohw_count.lifted, "spliced", ohw_count.spliced, "cleared",
-                         ohw_count.cleared, "alive", ohw_count.alive);
+    return Py_BuildValue("{sn sn sn sn sn}", "lifted", ohw_count.lifted, "spliced", ohw_count.spliced, "cleared",
+                         ohw_count.cleared, "alive", ohw_count.alive, "chunks", ohw_count.chunks);
 }
 
 static PyObject *core_data_stack(PyObject *module, PyObject *Py_UNUSED(none))
@@ -153,7 +152,7 @@ static PyMethodDef functions[] = {
      "obstacle(): None if ohwait() could suspend here, otherwise (kind, frame that called C code or None)."},
     {"inline_next_loop", core_inline_next_loop, METH_NOARGS,
      "inline_next_loop(): for an __iter__ method: let the calling `for` loop run a generator without C in between."},
-    {"counters", core_counters, METH_NOARGS, "counters(): chains lifted, spliced, cleared; Chain objects alive."},
+    {"counters", core_counters, METH_NOARGS, "counters(): chains lifted, spliced, cleared; Chain objects alive; chunks of the data stack that suspended chains hold."},
     {"data_stack", core_data_stack, METH_NOARGS, "data_stack(): (chunks, words in use) of this thread's data stack."},
     {"recursion_left", core_recursion_left, METH_NOARGS, "recursion_left(): Python calls that are still possible."},
     {"free_spares", core_free_spares, METH_NOARGS, "free_spares(): give spare memory back, for leak checks."},

@@ -24,7 +24,8 @@ def inline_next_loop() -> bool:
     """For an ``__iter__`` written in Python: the calling ``for`` loop runs the generator that is returned inline."""
 
 def counters() -> dict[str, int]:
-    """Chains ``lifted``, ``spliced`` and ``cleared`` since import, and Chain objects ``alive`` now."""
+    """Chains ``lifted``, ``spliced`` and ``cleared`` since import, Chain objects ``alive`` now, and
+    ``chunks`` of the data stack that suspended chains hold now."""
 
 def data_stack() -> tuple[int, int]:
     """(chunks, words in use) of this thread's interpreter data stack."""

@@ -87,6 +87,7 @@ def held() -> dict[str, object]:
     return {
         "chains suspended (lifted - spliced - cleared)": counters["lifted"] - counters["spliced"] - counters["cleared"],
         "Chain objects alive": counters["alive"],
+        "chunks that suspended chains hold": counters["chunks"],
         "(chunks, words) of the data stack": _core.data_stack(),
         "calls left before RecursionError": _core.recursion_left(),
         "C frames set aside (slices, bytes)": (ohwait.stats().slices_alive, ohwait.stats().slice_bytes),

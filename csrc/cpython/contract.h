@@ -23,6 +23,7 @@
 #endif
 
 typedef struct _PyInterpreterFrame py_frame;   /* one activation, on the data stack or inside a generator */
+typedef struct _stack_chunk py_chunk;          /* a piece of the data stack */
 typedef uintptr_t py_word;                     /* one slot of a frame: a reference, possibly tagged, or NULL */
 
 /* Where a frame continues: it belongs to the code object, which is owned by whoever holds the position. */
@@ -112,6 +113,7 @@ static inline py_frame *py_caller(const py_frame *frame);
 /* The next Python frame towards the bottom, whatever lies between; NULL at the end of the thread's stack. */
 static inline py_frame *py_caller_beyond_c(const py_frame *frame);
 static inline void py_set_caller(py_frame *frame, py_frame *caller);
+static inline py_frame *py_noted_caller(const py_frame *frame);                  /* what was set, not looked at */
 /* True: the frame lies on the thread's data stack.  False: a generator (or a frame object) owns it. */
 static inline bool py_on_data_stack(const py_frame *frame);
 static inline PyCodeObject *py_code(const py_frame *frame);                      /* borrowed */
@@ -128,6 +130,9 @@ static inline size_t py_frame_size(const py_frame *frame);                      
 static inline size_t py_frame_used(const py_frame *frame);                       /* words of it that are alive */
 /* `to` holds a copy of `from` that takes its place: pointers to it that CPython keeps follow, its callee's does not. */
 static inline void py_moved(py_frame *to, const py_frame *from);
+/* May copies of `frame` lie elsewhere without anybody following?  Then a plain copy, put back where it was, is as good as
+ * a frame that was moved twice. */
+static inline bool py_is_unknown(py_frame *frame);
 /* References that rely on the caller's frame staying where it is become references of their own. */
 static inline void py_make_self_contained(py_frame *frame);
 static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg);
@@ -178,6 +183,15 @@ static inline py_frame *py_data_stack_push(PyThreadState *ts, size_t words, size
 static inline void py_data_stack_height(PyThreadState *ts, Py_ssize_t *chunks, Py_ssize_t *words);
 static inline bool py_in_top_chunk(PyThreadState *ts, const py_frame *frame);
 static inline bool py_on_top_of_data_stack(PyThreadState *ts, const py_frame *frame);
+/* A chunk that ohwait has made, to be handed over as a whole with all frames of a chain: of `words`, and as many again
+ * and more for what they call.  CPython frees it as any other when the frame at its start returns.  NULL: no memory. */
+static inline py_chunk *py_chunk_new(size_t words);
+static inline void py_chunk_free(py_chunk *chunk);
+static inline py_frame *py_chunk_start(py_chunk *chunk);
+/* The top chunk if it is such a one, has `start` at its start, and `words` left; otherwise NULL. */
+static inline py_chunk *py_own_chunk(PyThreadState *ts, const py_frame *start, size_t words);
+static inline void py_detach_chunk(PyThreadState *ts);                           /* the top one, which is not freed */
+static inline bool py_attach_chunk(PyThreadState *ts, py_chunk *chunk, size_t used);   /* false: no memory */
 /* A sampling profiler may have remembered one of the frames [top, host): it must look again. */
 static inline void py_forget_sampled_frames(PyThreadState *ts, py_frame *host);
 

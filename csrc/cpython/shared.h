@@ -13,6 +13,8 @@ static inline void py_set_current(PyThreadState *ts, py_frame *frame) { PY_CURRE
 
 static inline void py_set_caller(py_frame *frame, py_frame *caller) { frame->previous = caller; }
 
+static inline py_frame *py_noted_caller(const py_frame *frame) { return frame->previous; }
+
 static inline bool py_on_data_stack(const py_frame *frame) { return frame->owner == FRAME_OWNED_BY_THREAD; }
 
 static inline bool py_is_complete(py_frame *frame) { return !_PyFrame_IsIncomplete(frame); }
@@ -77,6 +79,12 @@ static inline void py_moved(py_frame *to, const py_frame *from)
     if (to->frame_obj != NULL) {
         to->frame_obj->f_frame = to;
     }
+}
+
+static inline bool py_is_unknown(py_frame *frame)
+{
+    PY_FORGET_VISIT(frame);
+    return frame->frame_obj == NULL && py_on_data_stack(frame);
 }
 
 static inline int py_visit_frame(py_frame *frame, visitproc visit, void *arg)
@@ -241,22 +249,75 @@ static inline void py_raise(PyObject *exception) { PyErr_SetRaisedException(exce
 
 enum { PY_CHUNK_BYTES = 16 * 1024, PY_CHUNK_SLACK_WORDS = 1000 };      /* as CPython's own constants */
 
-static inline bool py_chunk_contains(const _PyStackChunk *chunk, const void *address)
+static inline bool py_chunk_contains(const py_chunk *chunk, const void *address)
 {
     return (const char *)address >= (const char *)chunk->data &&
            (const char *)address < (const char *)chunk + py_chunk_size(chunk);
 }
 
-static inline void py_leave_chunk(PyThreadState *ts)
+/* CPython's own have sizes that are multiples of PY_CHUNK_BYTES. */
+enum { PY_OWN_CHUNK_MARK = 64 };
+
+static inline py_chunk *py_chunk_new(size_t words)
 {
     PyObjectArenaAllocator arena;
-    _PyStackChunk *chunk = ts->datastack_chunk, *previous = chunk->previous;
-    assert(previous != NULL);
+    size_t bytes = 2 * words * sizeof(py_word) + PY_CHUNK_BYTES;
+    bytes = (bytes & ~(size_t)(PY_CHUNK_BYTES - 1)) + PY_OWN_CHUNK_MARK;
+    PyObject_GetArenaAllocator(&arena);
+    py_chunk *chunk = arena.alloc(arena.ctx, bytes);
+    if (chunk != NULL) {
+        chunk->previous = NULL;
+        chunk->size = bytes;
+        chunk->top = 0;
+    }
+    return chunk;
+}
+
+static inline void py_chunk_free(py_chunk *chunk)
+{
+    PyObjectArenaAllocator arena;
+    PyObject_GetArenaAllocator(&arena);
+    arena.free(arena.ctx, chunk, chunk->size);
+}
+
+static inline py_frame *py_chunk_start(py_chunk *chunk) { return (py_frame *)&chunk->data[0]; }
+
+static inline py_chunk *py_own_chunk(PyThreadState *ts, const py_frame *start, size_t words)
+{
+    py_chunk *chunk = ts->datastack_chunk;
+    return chunk->size % PY_CHUNK_BYTES == PY_OWN_CHUNK_MARK && py_chunk_start(chunk) == start &&
+                   (size_t)(ts->datastack_limit - ts->datastack_top) > words
+               ? chunk : NULL;
+}
+
+static inline void py_detach_chunk(PyThreadState *ts)
+{
+    py_chunk *previous = ts->datastack_chunk->previous;
     ts->datastack_chunk = previous;
     ts->datastack_top = &previous->data[previous->top];
     ts->datastack_limit = (PyObject **)((char *)previous + previous->size);
-    PyObject_GetArenaAllocator(&arena);
-    arena.free(arena.ctx, chunk, chunk->size);
+}
+
+static inline bool py_attach_chunk(PyThreadState *ts, py_chunk *chunk, size_t used)
+{
+    if (ts->datastack_chunk == NULL && py_data_stack_push(ts, 0, 0) == NULL) {
+        return false;       /* no Python function has ever been called on this thread, and there is no memory */
+    }
+    py_chunk *previous = ts->datastack_chunk;
+    previous->top = (size_t)(ts->datastack_top - &previous->data[0]);
+    chunk->previous = previous;
+    ts->datastack_chunk = chunk;
+    ts->datastack_top = &chunk->data[used];
+    ts->datastack_limit = (PyObject **)((char *)chunk + chunk->size);
+    return true;
+}
+
+static inline void py_leave_chunk(PyThreadState *ts)
+{
+    py_chunk *chunk = ts->datastack_chunk;
+    assert(chunk->previous != NULL);
+    py_detach_chunk(ts);
+    py_chunk_free(chunk);
 }
 
 static inline void py_data_stack_pop(PyThreadState *ts, py_frame *frame)
@@ -281,7 +342,7 @@ static inline bool py_enter_chunk(PyThreadState *ts, size_t words)
         bytes *= 2;
     }
     PyObject_GetArenaAllocator(&arena);
-    _PyStackChunk *chunk = arena.alloc(arena.ctx, bytes);
+    py_chunk *chunk = arena.alloc(arena.ctx, bytes);
     if (chunk == NULL) {
         return false;
     }
@@ -311,7 +372,7 @@ static inline py_frame *py_data_stack_push(PyThreadState *ts, size_t words, size
 static inline void py_data_stack_height(PyThreadState *ts, Py_ssize_t *chunks, Py_ssize_t *words)
 {
     *chunks = *words = 0;
-    for (_PyStackChunk *chunk = ts->datastack_chunk; chunk != NULL; chunk = chunk->previous) {
+    for (py_chunk *chunk = ts->datastack_chunk; chunk != NULL; chunk = chunk->previous) {
         *chunks += 1;
         *words += chunk == ts->datastack_chunk ? ts->datastack_top - &chunk->data[0] : (Py_ssize_t)chunk->top;
     }

@@ -4,6 +4,8 @@
 
 _Static_assert(sizeof(((py_frame *)NULL)->localsplus[0]) == sizeof(py_word), "a slot is one word");
 
+#define PY_FORGET_VISIT(frame) ((void)(frame))
+
 static inline int py_slots_used(const py_frame *frame) { return frame->stacktop; }
 
 static inline void py_set_slots_used(py_frame *frame, int count) { frame->stacktop = count; }

@@ -5,6 +5,9 @@
 
 _Static_assert(sizeof(_PyStackRef) == sizeof(py_word), "a slot is one word (Py_STACKREF_DEBUG is not supported)");
 
+/* The collector's note about one walk of the stack, which is not part of the frame's state. */
+#define PY_FORGET_VISIT(frame) ((frame)->visited = 0)
+
 static inline int py_slots_used(const py_frame *frame) { return (int)(frame->stackpointer - frame->localsplus); }
 
 static inline void py_set_slots_used(py_frame *frame, int count) { frame->stackpointer = frame->localsplus + count; }
@@ -13,7 +16,7 @@ static inline void py_set_slots_used(py_frame *frame, int count) { frame->stackp
 static inline void py_rebase_slots(py_frame *to, const py_frame *from)
 {
     py_set_slots_used(to, (int)(to->stackpointer - from->localsplus));
-    to->visited = 0;        /* the collector's note about one walk of the stack, not part of the frame's state */
+    PY_FORGET_VISIT(to);
 }
 
 static inline void py_make_self_contained(py_frame *frame)

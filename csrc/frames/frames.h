@@ -12,7 +12,10 @@
 
 typedef enum { OHW_CLEAR, OHW_NO_COROUTINE, OHW_C_FUNCTION } ohw_obstacle;
 
+enum { OHW_NOTED = 32 };
+
 typedef struct {
+    py_frame *noted[OHW_NOTED];     /* the frames from top on, as far as there is room: quicker than following them again */
     py_frame *top;          /* called the door; the host itself if there is no plain frame */
     py_frame *bottom;       /* called by the host; NULL if there is no plain frame */
     py_frame *room;         /* lowest frame of the chain on the data stack; NULL if there is none */
@@ -53,19 +56,30 @@ PyObject *ohw_hidden_function(PyObject *model, PyObject *hook);
 
 /* ---- lift.c ---- */
 
+/* Frames that have been suspended several times get a chunk of their own, and from then on stay where they are; as many
+ * suspended ones as this may, as a chunk takes whole pages. */
+enum { OHW_RESUME_FRAME_WORDS = FRAME_SPECIALS_SIZE + 16 };     /* at most what _resume's frame takes */
+#ifdef OHWAIT_CHECKED
+enum { OHW_REPEATS_FOR_CHUNK = 1, OHW_CHUNKS = 64 };
+#else
+enum { OHW_REPEATS_FOR_CHUNK = 8, OHW_CHUNKS = 64 };
+#endif
+
 /* The room that a chain takes on the data stack. */
 typedef struct {
     size_t size;            /* words */
     size_t alive;           /* words of it up to the end of what the innermost frame uses: what is kept */
     bool one_block;         /* it lies in one chunk, right below the door */
+    py_chunk *chunk;        /* which can be handed over with all that is in it; or NULL */
 } ohw_extent;
 ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *walk);
 
 typedef struct {
     py_position home;       /* Owned code: where the host goes on; while attached: its place at the landing */
     py_frame *host;         /* Borrowed: valid while the host waits at its landing */
-    py_frame *top;          /* Owned: innermost lifted frame, linked by `previous` down to NULL; NULL if none */
+    py_frame *top;          /* Owned: innermost lifted frame, linked by `previous` down to NULL (unless resting); or NULL */
     py_frame *bottom;       /* outermost lifted frame; NULL if none */
+    py_frame *origin;       /* where the lowest one was on the data stack */
     _PyErr_StackItem *exception_state;      /* Borrowed: that of the innermost generator, or the host's */
     PyThreadState *thread;  /* Borrowed: that of the lift; valid while room or reserved is not NULL */
     py_frame *room;         /* place on the data stack that has not been given back yet; NULL otherwise */
@@ -74,16 +88,25 @@ typedef struct {
     uint32_t alive;         /* words of it that are kept */
     uint32_t listeners;     /* py_listeners_version() at the lift */
     int frames;             /* recursion units given back */
-    uint32_t parked : 31;   /* entries of the host's value stack */
-    uint32_t away : 1;      /* between lift and splice */
+    uint32_t parked;        /* entries of the host's value stack */
+    py_chunk *chunk;        /* Owned while away: the frames have stayed in it; NULL: they have been copied */
+    uint8_t repeats;        /* suspensions of these frames before this one, as far as is known */
+    bool resting;           /* plain copies: they point at each other where they were, not where they are */
+    bool away;              /* between lift and splice */
 } ohw_lifted;               /* goes with words, owned by the Chain: parked entries, then frames as on the data stack */
 
 /* Commit point: cannot fail, runs no Python code.  `landing` borrowed.  The door returns into the host's landing. */
 void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_extent extent, PyCodeObject *landing,
               ohw_lifted *lifted, py_word *words);
+/* Before anybody looks at lifted frames: they no longer rest. */
+void ohw_wake(ohw_lifted *lifted, py_word *words);
+/* How often the frames that are about to be lifted have been spliced, as far as is known. */
+uint8_t ohw_repeats(const ohw_walk *walk);
+/* The chunk in which the frames have stayed is the top one of `ts` again.  False: there is no memory for a first one. */
+bool ohw_chunk_returns(PyThreadState *ts, ohw_lifted *lifted);
 /* First thing at the landing: the data stack ends below the lifted frames. */
 void ohw_give_back_room(ohw_lifted *lifted);
-int ohw_visit_lifted(ohw_lifted *lifted, const py_word *words, visitproc visit, void *arg);
+int ohw_visit_lifted(ohw_lifted *lifted, py_word *words, visitproc visit, void *arg);
 /* The frames will never run again: drop them, innermost first.  May run Python code. */
 void ohw_drop_lifted(ohw_lifted *lifted, py_word *words);
 
@@ -96,7 +119,7 @@ typedef struct {
     bool host_linked;       /* by us: its throw() called, and left it out of the thread's frames */
 } ohw_attachment;
 /* `awaited`: the object that the host awaits. */
-ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *awaited);
+ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, py_word *words, PyObject *awaited);
 void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment attachment);
 /* Does the host only seem to run, for the sake of what its chain awaits? */
 bool ohw_is_attached(const py_frame *host);
@@ -121,7 +144,7 @@ void ohw_go_quiet(PyThreadState *ts);
 void ohw_end_quiet(PyThreadState *ts);
 /* Everything that the splice needs and that can fail: room for the frames and for _resume's frame above them, calls to
  * spare, tools let in.  -1 with MemoryError. */
-int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted);
+int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted, py_word *words);
 /* `resume` is the frame of the hidden function that the landing called.  Cannot fail, runs no Python code: afterwards
  * the host stands at its call again and `resume` returns into the innermost frame. */
 void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word *words);

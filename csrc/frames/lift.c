@@ -4,10 +4,11 @@
 
 ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *walk)
 {
-    ohw_extent extent = {0, 0, true};
+    ohw_extent extent = {0, 0, true, NULL};
     if (walk->room == NULL) {
         return extent;
     }
+    extent.chunk = ohw_count.chunks < OHW_CHUNKS ? py_own_chunk(ts, walk->room, OHW_RESUME_FRAME_WORDS) : NULL;
     extent.one_block = py_in_top_chunk(ts, walk->room);
     if (extent.one_block) {
         extent.size = (size_t)((const py_word *)door - (const py_word *)walk->room);
@@ -15,11 +16,71 @@ ohw_extent ohw_measure(PyThreadState *ts, const py_frame *door, const ohw_walk *
     for (py_frame *frame = walk->top; !extent.one_block && frame != walk->host; frame = py_caller(frame)) {
         extent.size += py_on_data_stack(frame) ? py_frame_size(frame) : 0;
     }
+    if (extent.chunk != NULL) {
+        return extent;      /* nothing is copied */
+    }
     extent.alive = extent.size;
     if (py_on_data_stack(walk->top)) {
         extent.alive -= py_frame_size(walk->top) - py_frame_used(walk->top);
     }
     return extent;
+}
+
+/* They stay in their chunk, which leaves the thread when the door has gone. */
+static void keep_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lifted)
+{
+    if (py_on_data_stack(walk->bottom)) {
+        py_make_self_contained(walk->bottom);
+    }
+    py_set_caller(walk->bottom, NULL);
+    lifted->top = walk->top;
+    lifted->bottom = walk->bottom;
+    lifted->chunk = extent.chunk;
+    ohw_count.chunks++;
+}
+
+/* Whether plain copies will do: at the moment of the lift, as frame objects may have been made while the source ran. */
+static bool may_rest(const ohw_walk *walk, ohw_extent extent)
+{
+    bool unknown = extent.one_block && walk->bottom != NULL;
+    for (int i = 0; unknown && i < walk->frames && i < OHW_NOTED; i++) {
+        unknown = py_is_unknown(walk->noted[i]);
+    }
+    if (unknown && walk->frames > OHW_NOTED) {
+        for (py_frame *frame = py_caller(walk->noted[OHW_NOTED - 1]); unknown && frame != walk->host; frame = py_caller(frame)) {
+            unknown = py_is_unknown(frame);
+        }
+    }
+    return unknown;
+}
+
+/* Copy the frames as they lie on the data stack, and nothing else: they rest. */
+static void copy_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lifted, py_word *words)
+{
+    ptrdiff_t distance = (char *)words - (char *)walk->room;
+    py_make_self_contained(walk->bottom);       /* the others borrow from frames that come along */
+    memcpy(words, walk->room, extent.alive * sizeof(py_word));
+    lifted->top = (py_frame *)((char *)walk->top + distance);
+    lifted->bottom = (py_frame *)((char *)walk->bottom + distance);
+    lifted->resting = true;
+}
+
+void ohw_wake(ohw_lifted *lifted, py_word *words)
+{
+    if (!lifted->resting) {
+        return;
+    }
+    ptrdiff_t distance = (char *)(words + lifted->parked) - (char *)lifted->origin;
+    lifted->resting = false;
+    for (py_frame *frame = lifted->top, *next;; frame = next) {
+        py_moved(frame, (py_frame *)((char *)frame - distance));
+        if (frame == lifted->bottom) {
+            py_set_caller(frame, NULL);
+            return;
+        }
+        next = (py_frame *)((char *)py_noted_caller(frame) + distance);
+        py_set_caller(frame, next);
+    }
 }
 
 /* Copy the frames, from the innermost down, to `words` as they lie on the data stack; the copies take their place:
@@ -71,7 +132,10 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->host = host;
     lifted->thread = ts;
     lifted->top = lifted->bottom = lifted->reserved = NULL;
-    lifted->room = walk->room;
+    lifted->resting = false;
+    lifted->chunk = NULL;
+    lifted->repeats = ohw_repeats(walk);
+    lifted->room = lifted->origin = walk->room;
     lifted->size = (uint32_t)extent.size;
     lifted->alive = (uint32_t)extent.alive;
     lifted->listeners = walk->listeners;
@@ -79,7 +143,15 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->exception_state = py_exception_state(ts);
     lifted->parked = (uint32_t)py_stack_depth(host);
     py_take_stack(host, words, (int)lifted->parked);
-    move_frames(walk, extent, lifted, words + lifted->parked);
+    if (extent.chunk != NULL) {
+        keep_frames(walk, extent, lifted);
+    }
+    else if (may_rest(walk, extent)) {
+        copy_frames(walk, extent, lifted, words + lifted->parked);
+    }
+    else {
+        move_frames(walk, extent, lifted, words + lifted->parked);
+    }
     py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
     py_add_recursion(ts, lifted->frames);
     py_forget_sampled_frames(ts, host);
@@ -95,7 +167,12 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
 void ohw_give_back_room(ohw_lifted *lifted)
 {
     if (lifted->room != NULL) {
-        py_data_stack_pop(lifted->thread, lifted->room);
+        if (lifted->chunk != NULL) {
+            py_detach_chunk(lifted->thread);
+        }
+        else {
+            py_data_stack_pop(lifted->thread, lifted->room);
+        }
         lifted->room = NULL;
     }
 }
@@ -137,7 +214,14 @@ bool ohw_is_attached(const py_frame *host)
     return found;
 }
 
-ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *awaited)
+bool ohw_chunk_returns(PyThreadState *ts, ohw_lifted *lifted)
+{
+    bool done = py_attach_chunk(ts, lifted->chunk, lifted->size);
+    ohw_count.chunks -= done;
+    return done;
+}
+
+ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, py_word *words, PyObject *awaited)
 {
     ohw_attachment before = {py_current(ts), py_exception_state(ts), false, false};
     if (!lifted->away) {
@@ -153,6 +237,7 @@ ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *await
     }
     before.host_runs = true;
     note_attached(lifted->host);
+    ohw_wake(lifted, words);
     lifted->home = py_exchange_position(lifted->host, lifted->home);
     if (lifted->bottom != NULL) {
         py_set_caller(lifted->bottom, lifted->host);
@@ -182,11 +267,12 @@ void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
     py_pacify_landing(ts, py_code(lifted->host));
 }
 
-int ohw_visit_lifted(ohw_lifted *lifted, const py_word *words, visitproc visit, void *arg)
+int ohw_visit_lifted(ohw_lifted *lifted, py_word *words, visitproc visit, void *arg)
 {
     if (!lifted->away) {
         return 0;
     }
+    ohw_wake(lifted, words);
     Py_VISIT(lifted->home.code);
     for (py_frame *frame = lifted->top; frame != NULL; frame = py_caller_beyond_c(frame)) {
         if (py_on_data_stack(frame)) {
@@ -207,6 +293,7 @@ void ohw_drop_lifted(ohw_lifted *lifted, py_word *words)
     if (!lifted->away) {
         return;
     }
+    ohw_wake(lifted, words);
     lifted->away = false;
     ohw_count.cleared++;
     for (py_frame *frame = lifted->top, *next; frame != NULL; frame = next) {
@@ -217,4 +304,9 @@ void ohw_drop_lifted(ohw_lifted *lifted, py_word *words)
     py_drop_words(words, (int)lifted->parked);
     lifted->parked = 0;
     Py_CLEAR(lifted->home.code);
+    if (lifted->chunk != NULL && lifted->reserved == NULL) {
+        py_chunk_free(lifted->chunk);
+        lifted->chunk = NULL;
+        ohw_count.chunks--;
+    }
 }

@@ -2,8 +2,18 @@
 #include "check.h"
 #include "frames/frames.h"
 
-/* What the landing needs until the frames are back: _resume's own frame, and the call of it. */
-enum { RESUME_FRAME_WORDS = FRAME_SPECIALS_SIZE + 16, SPARE_CALLS = 2 };
+enum { SPARE_CALLS = 2 };       /* for the call of _resume */
+
+/* The last frames that were spliced: they are likely to be the next that are lifted. */
+static struct {
+    const py_frame *host, *room;
+    uint8_t times;
+} last;
+
+uint8_t ohw_repeats(const ohw_walk *walk)
+{
+    return walk->host == last.host && walk->room == last.room ? last.times : 0;
+}
 
 /* From the end of the awaitable to ohw_splice, where nothing else runs. */
 static struct {
@@ -27,16 +37,35 @@ void ohw_end_quiet(PyThreadState *ts)
     }
 }
 
-int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
+static py_frame *room_for(PyThreadState *ts, ohw_lifted *lifted)
+{
+    if (lifted->chunk != NULL) {
+        return ohw_chunk_returns(ts, lifted) ? lifted->origin : NULL;
+    }
+    if (lifted->repeats >= OHW_REPEATS_FOR_CHUNK && lifted->size > 0) {
+        py_chunk *chunk = py_chunk_new(lifted->size);
+        if (chunk != NULL && py_attach_chunk(ts, chunk, lifted->size)) {
+            return py_chunk_start(chunk);
+        }
+        if (chunk != NULL) {
+            py_chunk_free(chunk);
+        }
+    }
+    return py_data_stack_push(ts, lifted->size, OHW_RESUME_FRAME_WORDS);
+}
+
+int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted, py_word *words)
 {
     assert(lifted->away && lifted->reserved == NULL);
-    if (lifted->listeners != ohw_listeners_version(ts) &&
-        (py_refresh_instrumentation(ts, lifted->home.code) < 0 ||
-         ohw_let_listeners_in(ts, lifted->top, lifted->bottom) < 0)) {
-        ohw_end_quiet(ts);
-        return -1;
+    if (lifted->listeners != ohw_listeners_version(ts)) {
+        ohw_wake(lifted, words);
+        if (py_refresh_instrumentation(ts, lifted->home.code) < 0 ||
+            ohw_let_listeners_in(ts, lifted->top, lifted->bottom) < 0) {
+            ohw_end_quiet(ts);
+            return -1;
+        }
     }
-    lifted->reserved = py_data_stack_push(ts, lifted->size, RESUME_FRAME_WORDS);
+    lifted->reserved = room_for(ts, lifted);
     if (lifted->reserved == NULL) {
         ohw_end_quiet(ts);
         PyErr_NoMemory();
@@ -46,6 +75,14 @@ int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
     lifted->thread = ts;
     ohw_go_quiet(ts);
     return 0;
+}
+
+/* The frames that rest come back to where they were. */
+static void copy_frames_back(py_frame *resume, ohw_lifted *lifted, py_word *words)
+{
+    py_word *copies = words + lifted->parked;
+    memcpy(lifted->origin, copies, lifted->alive * sizeof(py_word));
+    py_set_caller(resume, (py_frame *)((char *)lifted->top + ((char *)lifted->origin - (char *)copies)));
 }
 
 static void move_frames_back(py_frame *resume, ohw_lifted *lifted, py_word *words)
@@ -73,13 +110,28 @@ void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word
     ohw_end_quiet(ts);
     py_position at_landing = py_exchange_position(lifted->host, lifted->home);
     py_put_stack(lifted->host, words, (int)lifted->parked);
-    move_frames_back(resume, lifted, words);
+    if (lifted->chunk != NULL) {
+        py_set_caller(resume, lifted->top);
+        py_set_caller(lifted->bottom, lifted->host);
+        lifted->chunk = NULL;
+    }
+    else if (lifted->resting && lifted->reserved == lifted->origin) {
+        copy_frames_back(resume, lifted, words);
+        lifted->resting = false;
+    }
+    else {
+        ohw_wake(lifted, words);
+        move_frames_back(resume, lifted, words);
+    }
     py_set_exception_state(ts, lifted->exception_state);
     py_add_recursion(ts, -lifted->frames - SPARE_CALLS);
+    last.host = lifted->host;
+    last.room = lifted->reserved;
     lifted->home.code = NULL;
     lifted->top = lifted->bottom = lifted->reserved = NULL;
     lifted->parked = 0;
     lifted->away = false;
+    last.times = lifted->repeats < UINT8_MAX ? lifted->repeats + 1 : lifted->repeats;
     ohw_count.spliced++;
     ohw_check_spliced(ts, resume, lifted);
     Py_DECREF(at_landing.code);     /* never the last reference: the host's code keeps its landings */

@@ -24,6 +24,9 @@ void ohw_walk_to_host(py_frame *caller, py_frame *called, ohw_walk *walk)
     walk->reason = NULL;
     for (; frame != NULL && !ohw_is_host(frame); called = frame, frame = py_caller(frame)) {
         walk->bottom = frame;
+        if (walk->frames < OHW_NOTED) {
+            walk->noted[walk->frames] = frame;
+        }
         walk->frames++;
         if (py_on_data_stack(frame)) {
             walk->room = frame;

@@ -126,7 +126,9 @@ _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *
     lifted->thread = NULL;
     lifted->top = walk->bottom == NULL ? NULL : ohw_copy_of(slice, walk->top);
     lifted->bottom = walk->bottom == NULL ? NULL : ohw_copy_of(slice, walk->bottom);
-    lifted->room = lifted->reserved = NULL;
+    lifted->room = lifted->reserved = lifted->origin = NULL;
+    lifted->chunk = NULL;
+    lifted->resting = false;
     lifted->size = lifted->alive = 0;
     lifted->listeners = walk->listeners;
     lifted->frames = walk->frames - 1;
