@@ -27,6 +27,8 @@ from ._diagnosis import WaitCheck, can_wait, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .dispatch import in_executor, switch_to_executor, switch_to_loop
+
     from ._helpers import as_sync, enter, iterate
     from ._runtime import (
         Backend,
@@ -60,12 +62,15 @@ __all__ = [
     "current_backend",
     "current_task",
     "enter",
+    "in_executor",
     "iterate",
     "ohwait",
     "register_backend",
     "run",
     "scope",
     "sleep",
+    "switch_to_executor",
+    "switch_to_loop",
     "use_asyncio",
     "use_auto",
     "use_backend",
@@ -75,6 +80,7 @@ __all__ = [
 
 _LATER = {"as_sync": "_helpers", "enter": "_helpers", "iterate": "_helpers"}
 _LATER |= dict.fromkeys(("Handle", "Scope", "scope"), "_scope")
+_LATER |= dict.fromkeys(("in_executor", "switch_to_executor", "switch_to_loop"), "dispatch")
 """Where to find what is imported when first used, so that `import ohwait` is quick; all the others are in _runtime."""
 
 
