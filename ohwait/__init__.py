@@ -27,8 +27,6 @@ from ._diagnosis import WaitCheck, can_wait, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .dispatch import in_executor, switch_to_executor, switch_to_loop
-
     from ._helpers import as_sync, enter, iterate
     from ._runtime import (
         Backend,
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
         use_trio,
     )
     from ._scope import Handle, Scope, scope
+    from .dispatch import in_executor, switch_to_executor, switch_to_loop
 
 __version__ = "0.1.0"
 

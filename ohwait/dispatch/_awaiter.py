@@ -75,7 +75,7 @@ class Continuation(Generic[R]):
 
 
 class Split:
-    """Yielded to `_split` by an `await` whose object takes the rest; to a task it is a future that says what is wrong."""
+    """Yielded by an `await` whose object takes the rest: to `_split`, or to a task, which finds a future that failed."""
 
     def __init__(self, awaiter: Any) -> None:
         self.awaiter = awaiter
@@ -108,7 +108,7 @@ class AwaiterMixin:
 
 
 class _Hook:
-    """``hook[x]``, what a decorated function awaits in place of `x`."""
+    """``hook[x]`` is what a decorated function awaits in place of `x`."""
 
     def __getitem__(self, awaited: Any) -> Any:
         if type(awaited) is CoroutineType or isinstance(awaited, Mover):

@@ -11,6 +11,7 @@ Read with: `dis` of the running interpreter, Objects/locations.md and InternalDo
 from __future__ import annotations
 
 import dis
+import itertools
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -98,7 +99,7 @@ def _subscript() -> bytes:
     """The instruction of ``a[b]`` and its caches, as this interpreter compiles them."""
     code = compile("a[b]", "", "eval")
     offsets = [(instruction.opname, instruction.offset) for instruction in dis.get_instructions(code)]
-    for (name, start), (_, end) in zip(offsets, offsets[1:]):
+    for (name, start), (_, end) in itertools.pairwise(offsets):
         if name.startswith("BINARY_"):
             return code.co_code[start:end]
     raise DispatchError("this interpreter compiles a[b] in an unknown way")

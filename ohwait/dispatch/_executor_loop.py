@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from ._errors import DispatchError
 
-__all__ = ["ExecutorLoop"]
+__all__ = ["ExecutorLoop", "executor_loop"]
 
 _SERVED_AT_HOME = (
     "getaddrinfo",
@@ -39,7 +39,11 @@ _SERVED_AT_HOME = (
 
 
 class _Timer(asyncio.TimerHandle):
-    """A callback whose time the home loop waits for."""
+    """A callback whose time the home loop waits for.
+
+    It runs in the executor while the code that moved there is still there. Afterwards, in the home loop's thread: it
+    may cancel the task that has gone back there (an `asyncio.timeout` block may begin here and end at home).
+    """
 
     __slots__ = ("_armed",)
     _loop: ExecutorLoop
@@ -56,8 +60,15 @@ class _Timer(asyncio.TimerHandle):
                 self._loop.home.call_soon_threadsafe(self._disarm)
 
     def _fire(self) -> None:
-        if not self.cancelled():
+        if self._loop.visitors:
             self._loop.enqueue(self)
+        else:
+            self.run_at_home()
+
+    def run_at_home(self) -> None:
+        """In the home loop's thread."""
+        if not self.cancelled():
+            self._run()
 
     def _disarm(self) -> None:
         if (armed := getattr(self, "_armed", None)) is not None:
@@ -74,12 +85,14 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
     Attributes:
         lost: what the executor raised when it took no more jobs, or None. From then on the home loop's thread runs
             the callbacks that are left.
+        visitors: how many tasks of other loops are here.
     """
 
     def __init__(self, executor: Executor, home: asyncio.AbstractEventLoop) -> None:
         self.executor = executor
         self.home = home
         self.lost: BaseException | None = None
+        self.visitors = 0
         self._ready: deque[asyncio.Handle] = deque()
         self._lock = threading.Lock()
         self._pumping = False
@@ -144,7 +157,9 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
         try:
             while (handle := self._next()) is not None:
                 try:
-                    if not handle.cancelled():
+                    if isinstance(handle, _Timer) and not self.visitors:
+                        self.home.call_soon_threadsafe(handle.run_at_home)
+                    elif not handle.cancelled():
                         handle._run()
                 except (SystemExit, KeyboardInterrupt) as error:
                     self.home.call_soon_threadsafe(_raise, error)
@@ -174,7 +189,7 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
             setattr(served, name, getattr(coro, name, type(coro).__qualname__))
         return asyncio.Task(served, loop=self, **options)
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(
         self, executor: Executor | None, func: Callable[..., Any], *args: object
     ) -> asyncio.Future[Any]:
         """Call a function in another executor; None is the default executor of the home loop."""
@@ -214,6 +229,11 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Called by asyncio's handles; nothing is kept here."""
+
+
+def executor_loop(executor: Executor, home: asyncio.AbstractEventLoop) -> ExecutorLoop:
+    """The loop of an executor for code that comes from `home`."""
+    return ExecutorLoop(executor, home)  # type: ignore[abstract]  # Its other methods are made below.
 
 
 @coroutine

@@ -3,7 +3,8 @@
 A `Request` is yielded where the coroutine wants to move. To its task it is a future: the task waits for it, and its
 step ends. Then a `Journey` drives the coroutine in the callbacks of the other loop, as a task would: it is the current
 task there, in its own context, waits for futures of any loop, and takes its cancellation. The journey ends in one of
-two ways: the coroutine comes home, and its task resumes it; or it finishes, and the result is the task's.
+two ways: the coroutine comes home, and its task resumes it; or it finishes, and the result is the task's. (It may also
+go on in the home loop without ending, where the coroutine still needs futures of other loops.)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from .. import _backends
 from ._errors import DispatchError
+from ._executor_loop import ExecutorLoop
 
 __all__ = ["Journey", "Outcome", "Request", "current_journey", "require_task"]
 
@@ -178,33 +180,38 @@ class Journey:
     def _move(self, target: Loop, error: BaseException | None) -> None:
         """Go on in `target`, where `error` is raised."""
         self.leave_for = None
-        if target is self.home:
-            self._come_home(error)
-            return
-        came_from, self.loop = self.loop, target
-        refusal = refusal_of(target) or _raised_by(self._schedule, error)
+        came_from = self.loop
+        refusal: BaseException | None = refusal_of(target)
+        if refusal is None:
+            self._enter(target)
+            refusal = _raised_by(self._schedule, error)
         if refusal is None:
             return
-        self.loop = came_from
+        self._enter(came_from)
         if came_from is self.home:
             self._come_home(error or refusal)
         else:
             self._step(error or refusal)
 
+    def _enter(self, loop: Loop) -> None:
+        for place, change in ((self.loop, -1), (loop, 1)):
+            if isinstance(place, ExecutorLoop):
+                place.visitors += change
+        self.loop = loop
+
     def _schedule(self, error: BaseException | None) -> None:
         self.loop.call_soon_threadsafe(self._step, error)
 
     def _come_home(self, error: BaseException | None) -> None:
-        self.loop = self.home
+        self._enter(self.home)
         closed = _raised_by(self.request.arrive, error)
         if closed is not None:
             self._strand(closed)
 
     def _step(self, error: BaseException | None = None) -> None:
         """Drive the coroutine up to its next await. Its context is left before anybody else may enter it."""
-        lost = getattr(self.loop, "lost", None)
-        if lost is not None:
-            self._come_home(error or _lost(self.loop, lost))
+        if isinstance(self.loop, ExecutorLoop) and self.loop.lost is not None:
+            self._come_home(error or _lost(self.loop, self.loop.lost))
             return
         cancelled = self.take_cancellation()
         if cancelled is not None and not isinstance(error, asyncio.CancelledError):
@@ -247,6 +254,8 @@ class Journey:
     def _grant(self, request: Request) -> None:
         if request.by is not None and self.request.coroutine is None:
             self._step(undecorated(request.by))
+        elif request.target is self.home:
+            self._come_home(None)
         else:
             self._move(request.target, None)
 
@@ -288,6 +297,7 @@ class Journey:
 
     def _finish(self, outcome: Outcome[Any]) -> None:
         request = self.request
+        self._enter(self.home)
         if request.coroutine is not None:
             request.outcome = outcome
             closed = _raised_by(request.arrive)
@@ -379,7 +389,7 @@ def undecorated(by: str) -> DispatchError:
     )
 
 
-def _lost(loop: Any, error: BaseException) -> DispatchError:
+def _lost(loop: ExecutorLoop, error: BaseException) -> DispatchError:
     problem = DispatchError(f"cannot go on in {loop.executor!r}: {error}; from here on the task runs in its own loop")
     problem.__cause__ = error
     return problem

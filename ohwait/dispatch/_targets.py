@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from ._awaiter import AwaiterMixin, Mover
 from ._errors import DispatchError
-from ._executor_loop import ExecutorLoop
+from ._executor_loop import ExecutorLoop, executor_loop
 from ._journey import Request, refusal_of, require_task
 
 __all__ = ["Detached", "detach", "dispatch_to_executor", "dispatch_to_loop", "loop_for", "loop_of"]
@@ -37,8 +37,8 @@ def loop_for(executor: Executor, by: str) -> asyncio.AbstractEventLoop:
             raise DispatchError(f"{by}: frames cannot leave this interpreter, but {name} would run them in another one")
     here = asyncio.get_running_loop()
     if isinstance(here, ExecutorLoop):
-        return here if here.executor is executor else ExecutorLoop(executor, here.home)
-    return ExecutorLoop(executor, here)
+        return here if here.executor is executor else executor_loop(executor, here.home)
+    return executor_loop(executor, here)
 
 
 def loop_of(loop: asyncio.AbstractEventLoop, by: str) -> asyncio.AbstractEventLoop:
