@@ -234,7 +234,7 @@ def test_other_awaits_are_what_they_are(loop) -> None:
         assert await function(coroutine()) == "coroutine"
         assert await function(Own()) == "own"
         for wrong in (3, None, [Here()]):
-            with pytest.raises(TypeError, match=f"'?{type(wrong).__name__}'? .*'await' expression|await"):
+            with pytest.raises(TypeError, match=f"{type(wrong).__name__}.* can't be"):
                 await function(wrong)
         with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
             await function(done := coroutine()), await function(done)
@@ -525,7 +525,7 @@ def test_without_the_decorator(loop) -> None:
         return await undecorated(awaitable)
 
     async def main() -> None:
-        with pytest.raises(TypeError, match="can't be used in 'await' expression"):
+        with pytest.raises(TypeError, match="can't be (used in 'await' expression|awaited)"):
             await undecorated(Here())
         with pool() as executor:
             pattern = r"@ohwait.dispatch.use_awaiter" if loop.backend == "asyncio" else "cannot leave its thread"
@@ -683,11 +683,11 @@ def test_nothing_is_kept() -> None:
             assert await asyncio.create_task(function(thing, fail)) is thing
         return weakref.ref(thing)
 
-    with pool() as executor:
-        for fail in (False, True):
+    for fail in (False, True):
+        with pool() as executor:
             thing = run(asyncio.new_event_loop, main(fail), debug=False)
-            gc.collect()
-            assert thing() is None
+        gc.collect()
+        assert thing() is None
 
 
 def test_speed_of_other_awaits_is_not_lost() -> None:

@@ -112,8 +112,9 @@ def _jump_forward(code: CodeType, start: int, end: int, tail: int) -> list[int]:
             f"{code.co_qualname}() in {code.co_filename}, line {code.co_firstlineno}, is too long for use_awaiter: "
             "divide it into several functions"
         )
-    jump = [_OP["EXTENDED_ARG"], distance >> 8, _OP["JUMP_FORWARD"], distance & 0xFF]
-    return jump + [_OP["NOP"], 0] * ((end - start) // _UNIT - 2)
+    jump = _instruction("JUMP_FORWARD", distance)
+    padding = [_OP["NOP"], 0]
+    return padding * (2 - len(jump) // _UNIT) + jump + padding * ((end - start) // _UNIT - 2)
 
 
 def _jump_back(here: int, target: int) -> list[int]:

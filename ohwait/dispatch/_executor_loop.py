@@ -184,7 +184,7 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
         self, coro: Coroutine[Any, Any, Any] | Generator[Any, Any, Any], **options: Any
     ) -> asyncio.Task[Any]:
         """Start a task in the executor, which may also await futures of other event loops."""
-        served = _serve(coro, self)
+        served = _served(coro, self)
         for name in ("__name__", "__qualname__"):
             setattr(served, name, getattr(coro, name, type(coro).__qualname__))
         return asyncio.Task(served, loop=self, **options)
@@ -234,6 +234,10 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
 def executor_loop(executor: Executor, home: asyncio.AbstractEventLoop) -> ExecutorLoop:
     """The loop of an executor for code that comes from `home`."""
     return ExecutorLoop(executor, home)  # type: ignore[abstract]  # Its other methods are made below.
+
+
+async def _served(coro: Any, loop: ExecutorLoop) -> Any:
+    return await _serve(coro, loop)
 
 
 @coroutine
