@@ -74,7 +74,7 @@ def test_the_rest_of_the_function_is_handed_over(loop) -> None:
 
 @every_loop
 def test_at_any_await(loop) -> None:
-    """In loops, try/finally, with, comprehensions, nested functions, methods, lambdas, generics; any number of times."""
+    """In loops, try/finally, with, comprehensions, nested functions, methods, generics; any number of times."""
     log: list[object] = []
 
     class Generic(list[int]):
@@ -269,7 +269,7 @@ def test_async_generator_functions_are_refused() -> None:
     async def generator():
         yield 1
 
-    with pytest.raises(TypeError, match="takes an async function, which .*generator is not"):
+    with pytest.raises(TypeError, match=r"takes an async function, which .*generator is not"):
         use_awaiter(generator)
 
 
@@ -525,7 +525,7 @@ def test_without_the_decorator(loop) -> None:
         return await undecorated(awaitable)
 
     async def main() -> None:
-        with pytest.raises(TypeError, match="can't be (used in 'await' expression|awaited)"):
+        with pytest.raises(TypeError, match=r"can't be (used in 'await' expression|awaited)"):
             await undecorated(Here())
         with pool() as executor:
             pattern = r"@ohwait.dispatch.use_awaiter" if loop.backend == "asyncio" else "cannot leave its thread"

@@ -10,7 +10,8 @@ import pytest
 from dispatching import HOME, asyncio_loops, loop_thread, place, pool, run
 
 import ohwait
-from ohwait import dispatch, ohwait as wait
+from ohwait import dispatch
+from ohwait import ohwait as wait
 from ohwait.dispatch import dispatch_to_executor, dispatch_to_loop, use_awaiter
 
 

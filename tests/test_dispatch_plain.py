@@ -13,7 +13,8 @@ from dispatching import HOME, asyncio_loops, loop_thread, place, pool, run
 from loops import every_loop
 
 import ohwait
-from ohwait import dispatch, ohwait as wait
+from ohwait import dispatch
+from ohwait import ohwait as wait
 
 
 @asyncio_loops

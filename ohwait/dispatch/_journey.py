@@ -58,7 +58,7 @@ class Request:
         self._asyncio_future_blocking = True
         self._wake: tuple[Callable[..., Any], Context | None] | None = None
         self._journey: Journey | None = None
-        self._cancel: tuple[Any] | None = None
+        self._cancel: tuple[Any, ...] | None = None
         self._error: BaseException | None = None
         self._done = False
 
@@ -79,14 +79,29 @@ class Request:
         self.here.call_soon(self._depart)
 
     def cancel(self, msg: Any = None) -> bool:
-        """The task is cancelled: so is what its coroutine waits for, wherever it is."""
+        """The task is cancelled: so is what its coroutine waits for, wherever it is.
+
+        Not before the callback that cancels has ended, as in a task at home: what `asyncio.timeout` notes after
+        having cancelled a task must be there when the task looks for it.
+        """
         if self._done:
             return False
-        if self._journey is None:
-            self._cancel = (msg,)
+        self._cancel = () if msg is None else (msg,)
+        running = asyncio._get_running_loop()
+        if running is None:
+            self._pass_on()
         else:
-            self._journey.cancel(msg)
+            running.call_soon(self._pass_on)
         return True
+
+    def _pass_on(self) -> None:
+        if self._journey is not None and (pending := self.take_cancellation()) is not None:
+            self._journey.cancel(pending)
+
+    def take_cancellation(self) -> asyncio.CancelledError | None:
+        """The cancellation that has not been passed on yet."""
+        pending, self._cancel = self._cancel, None
+        return None if pending is None else asyncio.CancelledError(*pending)
 
     def result(self) -> None:
         error, self._error = self._error, None
@@ -106,8 +121,8 @@ class Request:
         assert self._wake is not None
         callback, context = self._wake
         waiting = getattr(callback, "__self__", None)
-        if self._cancel is not None:
-            self.arrive(asyncio.CancelledError(*_args_of(*self._cancel)))
+        if (cancelled := self.take_cancellation()) is not None:
+            self.arrive(cancelled)
         elif self.coroutine is None and self.by is not None:
             self.arrive(undecorated(self.by))
         elif isinstance(waiting, Journey):
@@ -127,7 +142,9 @@ class Request:
         self.here.call_soon_threadsafe(self._arrived, callback, context=context)
 
     def _arrived(self, callback: Callable[..., Any]) -> None:
-        if self._journey is not None and self._error is None:
+        if self._error is None:
+            self._error = self.take_cancellation()
+        if self._error is None and self._journey is not None:
             self._error = self._journey.take_cancellation()
         self._done, self._wake, self._journey = True, None, None
         callback(self)
@@ -147,35 +164,35 @@ class Journey:
         self._coroutine: Any = request.coroutine or task.get_coro()
         self._lock = threading.Lock()
         self._waiting: Any = None
-        self._cancel: tuple[Any] | None = None
+        self._cancelled: asyncio.CancelledError | None = None
 
     def depart(self, target: Loop) -> None:
         """Leave home. Called in its thread, in no task's step."""
         self._move(target, None)
 
-    def cancel(self, msg: Any) -> None:
-        """Raise CancelledError where the coroutine waits, or as soon as it does. From any thread."""
+    def cancel(self, error: asyncio.CancelledError) -> None:
+        """Raise this error where the coroutine waits, or as soon as it does. From any thread."""
         with self._lock:
             waiting = self._waiting
             if waiting is None:
-                self._cancel = (msg,)
+                self._cancelled = error
                 return
         loop = waiting.get_loop()
         if loop is asyncio._get_running_loop():
-            self._cancel_waiting(waiting, msg)
+            self._cancel_waiting(waiting, error)
         else:
-            loop.call_soon_threadsafe(self._cancel_waiting, waiting, msg)
+            loop.call_soon_threadsafe(self._cancel_waiting, waiting, error)
 
-    def _cancel_waiting(self, waiting: Any, msg: Any) -> None:
-        if not waiting.cancel(msg=msg):
+    def _cancel_waiting(self, waiting: Any, error: asyncio.CancelledError) -> None:
+        if not waiting.cancel(msg=error.args[0] if error.args else None):
             with self._lock:
-                self._cancel = (msg,)
+                self._cancelled = error
 
     def take_cancellation(self) -> asyncio.CancelledError | None:
         """The cancellation that has not been raised yet."""
         with self._lock:
-            pending, self._cancel = self._cancel, None
-        return None if pending is None else asyncio.CancelledError(*_args_of(*pending))
+            pending, self._cancelled = self._cancelled, None
+        return pending
 
     def _move(self, target: Loop, error: BaseException | None) -> None:
         """Go on in `target`, where `error` is raised."""
@@ -262,7 +279,7 @@ class Journey:
     def _wait_for(self, future: Any) -> None:
         with self._lock:
             self._waiting = future
-            pending, self._cancel = self._cancel, None
+            pending, self._cancelled = self._cancelled, None
         owner = future.get_loop()
         if owner is self.loop:
             future.add_done_callback(self.wakeup)
@@ -273,7 +290,7 @@ class Journey:
                 self._step(closed)
                 return
         if pending is not None:
-            self.cancel(*pending)
+            self.cancel(pending)
 
     def _wakeup_elsewhere(self, future: Any) -> None:
         """In the thread of the future's loop."""
@@ -302,11 +319,29 @@ class Journey:
             request.outcome = outcome
             closed = _raised_by(request.arrive)
         else:
-            if outcome.error is None and (cancelled := self.take_cancellation()) is not None:
-                outcome = Outcome(None, cancelled)
-            closed = _raised_by(self.home.call_soon_threadsafe, _end_task, self.task, outcome)
+            closed = _raised_by(self.home.call_soon_threadsafe, self._end_task, outcome)
         if closed is not None:
             self._strand(closed)
+
+    def _end_task(self, outcome: Outcome[Any]) -> None:
+        """Give the task the outcome of its coroutine, which was driven to its end here.
+
+        Tasks refuse `set_result`; the futures that they are do not.
+        """
+        task, value, error = self.task, outcome.value, outcome.error
+        future: Any = next(kind for kind in type(task).__mro__ if kind.__name__ == "Future")
+        if error is None:
+            error = self.request.take_cancellation() or self.take_cancellation()
+        if task.done():
+            return
+        if error is None:
+            future.set_result(task, value)
+        elif isinstance(error, asyncio.CancelledError):
+            future.cancel(task, *error.args[:1])
+        else:
+            future.set_exception(task, error)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise error
 
     def _strand(self, closed: BaseException) -> None:
         """There is no home any more."""
@@ -318,25 +353,6 @@ class Journey:
             }
         )
         self._coroutine.close()
-
-
-def _end_task(task: asyncio.Task[Any], outcome: Outcome[Any]) -> None:
-    """Give a task the outcome of its coroutine, which somebody else has driven to its end.
-
-    Tasks refuse `set_result`; the futures that they are do not.
-    """
-    if task.done():
-        return
-    future = next(kind for kind in type(task).__mro__ if kind.__name__ == "Future")
-    error = outcome.error
-    if error is None:
-        future.set_result(task, outcome.value)  # type: ignore[attr-defined]
-    elif isinstance(error, asyncio.CancelledError):
-        future.cancel(task, *error.args[:1])  # type: ignore[attr-defined]
-    else:
-        future.set_exception(task, error)  # type: ignore[attr-defined]
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise error
 
 
 def current_journey() -> Journey | None:
@@ -393,7 +409,3 @@ def _lost(loop: ExecutorLoop, error: BaseException) -> DispatchError:
     problem = DispatchError(f"cannot go on in {loop.executor!r}: {error}; from here on the task runs in its own loop")
     problem.__cause__ = error
     return problem
-
-
-def _args_of(msg: Any) -> tuple[Any, ...]:
-    return () if msg is None else (msg,)
