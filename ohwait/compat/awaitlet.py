@@ -1,7 +1,8 @@
 """The names of the package `awaitlet`, over `ohwait`: no greenlets, calls may nest, and any event loop will do.
 
-What is different: between `async_def` and `awaitlet` there may be Python functions only, where greenlet can also leave
-a C function that calls back (``sorted(key=...)``); that is `ohwait.CFunctionError`, which names it.
+What is different: greenlet can also leave a C function that calls back (``sorted(key=...)``). Where `ohwait` cannot, an
+awaitable that has no need to suspend works all the same; one that suspends is closed, and `ohwait.CFunctionError` names
+the C function.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from .. import _core
 from .._core import ohwait
 from .._errors import OhwaitError
+from .._helpers import _without_suspending
 from .._host import call_plainly
 
 __all__ = ["NoAwaitOccurred", "NoAwaitletContext", "async_def", "awaitlet"]
@@ -89,4 +92,5 @@ def awaitlet(awaitable: Awaitable[T]) -> T:
             awaitable.close()
         raise NoAwaitletContext("awaitlet() was called outside of async_def(): call the function that uses it by that")
     call.awaited = True
-    return ohwait(awaitable)
+    obstacle = _core.obstacle()
+    return ohwait(awaitable) if obstacle is None else _without_suspending(awaitable, *obstacle)

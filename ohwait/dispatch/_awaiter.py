@@ -75,7 +75,7 @@ class Continuation(Generic[R]):
 
 
 class Split:
-    """Yielded by an `await` whose object takes the rest: to `_split`; or else to a task, which finds a failed future."""
+    """Yielded by an `await` whose object takes the rest: to `_split`; to a task it is a future that has failed."""
 
     def __init__(self, awaiter: Any) -> None:
         self.awaiter = awaiter
