@@ -280,6 +280,35 @@ def test_a_loop_that_is_closed_meanwhile(caplog) -> None:
     gc.collect()
 
 
+@asyncio_loops
+def test_the_other_loop_is_closed_meanwhile(factory) -> None:
+    """What waits for a future of that loop can still be cancelled, at home; what waits for one of home's comes home."""
+
+    async def visit(other, future=None) -> None:
+        try:
+            ohwait.switch_to_loop(other)
+            await (asyncio.sleep(10) if future is None else future)
+        finally:
+            log.append(place())
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        with loop_thread(factory) as other:
+            tasks = [asyncio.create_task(visit(other)), asyncio.create_task(visit(other, future))]
+            await asyncio.sleep(0.02)
+        future.set_result(None)
+        with pytest.raises(RuntimeError, match="closed"):
+            await tasks[1]
+        tasks[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        assert log == [HOME, HOME]
+
+    log = []
+    run(factory, main())
+
+
 def test_cancelling_at_any_moment(rand) -> None:
     """Thousands of cancellations at random times; each task ends one way or the other, none is lost or stuck."""
 

@@ -373,6 +373,83 @@ def test_many_at_once(factory, rand) -> None:
         assert run(factory, main()) == [*range(200)]
 
 
+@asyncio_loops
+def test_every_kind_of_task(factory) -> None:
+    """asyncio's own in Python, a class of one's own, and tasks that begin at once (where there are such)."""
+
+    class OwnTask(asyncio.Task):
+        pass
+
+    def plain(executor) -> list[str]:
+        seen = []
+        for _ in range(2):
+            with ohwait.in_executor(executor):
+                seen.append(place())
+                assert asyncio.current_task().get_name() == "child"
+            seen.append(place())
+        ohwait.switch_to_executor(executor)
+        return seen
+
+    async def child(executor) -> list[str]:
+        return [*plain(executor), place()]
+
+    def factories():
+        yield lambda loop, coro, **options: asyncio.tasks._PyTask(coro, loop=loop, **options)
+        yield lambda loop, coro, **options: OwnTask(coro, loop=loop, **options)
+        if hasattr(asyncio, "eager_task_factory"):
+            yield asyncio.eager_task_factory
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with pool() as executor:
+            for make in factories():
+                loop.set_task_factory(make)
+                tasks = [loop.create_task(child(executor), name="child") for _ in range(3)]
+                assert await asyncio.gather(*tasks) == [["pool", HOME, "pool", HOME, "pool"]] * 3
+                cancelled = loop.create_task(child(executor), name="child")
+                cancelled.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await cancelled
+                loop.set_task_factory(None)
+
+    run(factory, main())
+
+
+@asyncio_loops
+def test_scopes_and_sleep_in_an_executor(factory) -> None:
+    def double(n: int) -> tuple[int, str]:
+        ohwait.sleep(0.001)
+        return 2 * n, place()
+
+    def plain(executor) -> list[object]:
+        with ohwait.in_executor(executor):
+            with ohwait.scope() as scope:
+                children = [scope.spawn(double, n) for n in range(3)]
+            results = [child.result() for child in children]
+            return [*results, place()]
+
+    def failing(executor) -> str:
+        with ohwait.in_executor(executor):
+            try:
+                with ohwait.scope() as scope:
+                    scope.spawn(fail)
+                    ohwait.sleep(10)
+            except* KeyError:
+                seen = place()
+            return seen
+
+    def fail() -> None:
+        raise KeyError
+
+    async def main() -> None:
+        with pool() as executor:
+            assert plain(executor) == [(0, "pool"), (2, "pool"), (4, "pool"), "pool"]
+            assert failing(executor) == "pool"
+            assert place() == HOME and asyncio.current_task().cancelling() == 0
+
+    run(factory, main())
+
+
 def test_nothing_is_kept_of_a_task_that_has_ended() -> None:
     class Thing:
         pass

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import Executor, Future
@@ -94,8 +93,9 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
         self.lost: BaseException | None = None
         self.visitors = 0
         self._ready: deque[asyncio.Handle] = deque()
-        self._lock = threading.Lock()
-        self._pumping = False
+        self._turn = [None]
+        """Whoever takes the element out submits a job, which puts it back when nothing is ready. Both in one step, so
+        that no lock is needed, which the collector or a signal handler might find taken in their own thread."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self.executor!r} for {self.home!r}>"
@@ -126,12 +126,16 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
 
     def enqueue(self, handle: asyncio.Handle) -> None:
         """Have the executor run a handle."""
-        with self._lock:
-            self._ready.append(handle)
-            if self._pumping:
-                return
-            self._pumping = True
-        self._submit()
+        self._ready.append(handle)
+        if self._take_turn():
+            self._submit()
+
+    def _take_turn(self) -> bool:
+        try:
+            self._turn.pop()
+        except IndexError:
+            return False
+        return True
 
     def _submit(self) -> None:
         if self.lost is None:
@@ -168,11 +172,13 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
             asyncio._set_running_loop(outside)
 
     def _next(self) -> asyncio.Handle | None:
-        with self._lock:
-            if self._ready:
+        while True:
+            try:
                 return self._ready.popleft()
-            self._pumping = False
-            return None
+            except IndexError:
+                self._turn.append(None)
+            if not self._ready or not self._take_turn():
+                return None
 
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
         self.call_soon(lambda: self.create_task(_aclose(generator)))

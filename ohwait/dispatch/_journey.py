@@ -14,7 +14,7 @@ import threading
 from asyncio.tasks import _enter_task, _leave_task  # Documented for authors of event loops.
 from collections.abc import Callable, Generator
 from contextvars import Context
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from .. import _backends
 from ._errors import DispatchError
@@ -120,15 +120,15 @@ class Request:
     def _depart(self) -> None:
         assert self._wake is not None
         callback, context = self._wake
-        waiting = getattr(callback, "__self__", None)
+        waiting: Any = getattr(callback, "__self__", None)
         if (cancelled := self.take_cancellation()) is not None:
             self.arrive(cancelled)
         elif self.coroutine is None and self.by is not None:
             self.arrive(undecorated(self.by))
         elif isinstance(waiting, Journey):
             self._journey = Journey(self, waiting.task, waiting.context)
-        elif isinstance(waiting, asyncio.Task) and context is not None:
-            self._journey = Journey(self, waiting, context)
+        elif context is not None and asyncio.isfuture(waiting) and hasattr(waiting, "get_coro"):
+            self._journey = Journey(self, cast("asyncio.Task[Any]", waiting), context)
         else:
             self.arrive(DispatchError(f"the coroutine is not driven by an asyncio task but by {callback!r}"))
         if self._journey is not None:
@@ -146,8 +146,12 @@ class Request:
             self._error = self.take_cancellation()
         if self._error is None and self._journey is not None:
             self._error = self._journey.take_cancellation()
-        self._done, self._wake, self._journey = True, None, None
+        self.finish()
         callback(self)
+
+    def finish(self) -> None:
+        """The task does not wait any more."""
+        self._done, self._wake, self._journey = True, None, None
 
 
 class Journey:
@@ -162,7 +166,7 @@ class Journey:
         self.leave_for: Loop | None = None
         """Where to go on after the next await: a block was left by an exception, which cannot wait for the move."""
         self._coroutine: Any = request.coroutine or task.get_coro()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waiting: Any = None
         self._cancelled: asyncio.CancelledError | None = None
 
@@ -180,8 +184,9 @@ class Journey:
         loop = waiting.get_loop()
         if loop is asyncio._get_running_loop():
             self._cancel_waiting(waiting, error)
-        else:
-            loop.call_soon_threadsafe(self._cancel_waiting, waiting, error)
+        elif _raised_by(loop.call_soon_threadsafe, self._cancel_waiting, waiting, error) is not None:
+            self._waiting = None  # Closed: nothing will ever wake the coroutine there.
+            self._come_home(error)
 
     def _cancel_waiting(self, waiting: Any, error: asyncio.CancelledError) -> None:
         if not waiting.cancel(msg=error.args[0] if error.args else None):
@@ -332,6 +337,7 @@ class Journey:
         future: Any = next(kind for kind in type(task).__mro__ if kind.__name__ == "Future")
         if error is None:
             error = self.request.take_cancellation() or self.take_cancellation()
+        self.request.finish()
         if task.done():
             return
         if error is None:
