@@ -141,6 +141,18 @@ def test_at_any_await(loop) -> None:
     loop.run_coroutine(main)
 
 
+def test_functions_with_type_parameters() -> None:
+    source = "async def function[T](awaiter, x: T) -> list[T]:\n    return [await awaiter, x, function]"
+    namespace = {}
+    try:
+        exec(source, namespace)
+    except SyntaxError:
+        pytest.skip("this CPython has no type parameters")
+    decorated = use_awaiter(namespace["function"])
+    assert asyncio.run(decorated(Here(1), 2)) == [1, 2, namespace["function"]]
+    assert [str(name) for name in decorated.__type_params__] == ["T"]
+
+
 @every_loop
 def test_exceptions_cross(loop) -> None:
     class Failing(Here):
