@@ -285,6 +285,24 @@ def test_a_block_left_by_an_exception_comes_back_at_the_next_await(factory) -> N
 
 
 @asyncio_loops
+def test_async_with_always_comes_back(factory) -> None:
+    async def main() -> None:
+        with pool() as executor:
+            async with ohwait.in_executor(executor):
+                assert place() == "pool"
+                await asyncio.sleep(0)
+                assert place() == "pool"
+            assert place() == HOME
+            for _ in range(2):
+                with pytest.raises(KeyError):
+                    async with ohwait.in_executor(executor):
+                        raise KeyError
+                assert place() == HOME
+
+    run(factory, main())
+
+
+@asyncio_loops
 def test_call_in_executor_always_comes_back(factory) -> None:
     def work(number: int, *, fail: bool = False) -> tuple[int, str]:
         wait(asyncio.sleep(0))

@@ -77,7 +77,8 @@ def in_executor(executor: Executor, /, *, debug: bool = False) -> Switched:
     Moves as `switch_to_executor` does, already when it is called, since CPython cannot suspend a function in
     ``__enter__`` before 3.14; use it in a `with` statement only. At the end of the block the function comes back.
     CPython leaves a block that raises through C, where nothing can wait: then it comes back at the next `await` or
-    `ohwait`, or by `switch_back`. `call_in_executor` comes back in every case.
+    `ohwait`, or by `switch_back`. `call_in_executor` comes back in every case, and so does a coroutine's
+    ``async with in_executor(executor):``.
 
     Raises: as `switch_to_executor`.
     """
@@ -106,6 +107,15 @@ class Switched:
             _switch(self._origin)
         elif (journey := current_journey()) is not None:
             journey.leave_for = self._origin
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        if self._origin is not asyncio.get_running_loop():
+            await Request(self._origin)
 
 
 def call_in_executor(executor: Executor, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
