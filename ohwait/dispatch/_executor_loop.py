@@ -225,7 +225,10 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
         return None
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        self.home.call_soon_threadsafe(self.home.call_exception_handler, context)
+        if self.home.is_closed():
+            self.home.call_exception_handler(context)
+        else:
+            self.home.call_soon_threadsafe(self.home.call_exception_handler, context)
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         self.home.default_exception_handler(context)
