@@ -309,6 +309,37 @@ def test_the_other_loop_is_closed_meanwhile(factory) -> None:
     run(factory, main())
 
 
+@asyncio_loops
+def test_a_cancellation_is_never_late(factory, rand) -> None:
+    """What was waited for is done at the same time; then the next wait, however long, ends at once, here or there."""
+
+    async def wait_twice(executor, future, back: bool) -> None:
+        ohwait.switch_to_executor(executor)
+        await future
+        if back:
+            dispatch.switch_back()
+        await asyncio.sleep(1000)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with pool(3) as executor:
+            for _ in range(150):
+                future = loop.create_future()
+                child = asyncio.create_task(wait_twice(executor, future, rand.random() < 0.5))
+                await asyncio.sleep(rand.choice((0, 0.0005, 0.001)))
+                actions = [lambda future=future: future.set_result(None), child.cancel]
+                rand.shuffle(actions)
+                actions[0]()
+                if rand.random() < 0.5:
+                    await asyncio.sleep(rand.choice((0, 0.0002)))
+                if not (actions[1] is not child.cancel and future.cancelled()):
+                    actions[1]()
+                with pytest.raises(asyncio.CancelledError):
+                    await asyncio.wait_for(child, 10)
+
+    run(factory, main())
+
+
 def test_cancelling_at_any_moment(rand) -> None:
     """Thousands of cancellations at random times; each task ends one way or the other, none is lost or stuck."""
 

@@ -58,6 +58,8 @@ class Request:
         self._asyncio_future_blocking = True
         self._wake: tuple[Callable[..., Any], Context | None] | None = None
         self._journey: Journey | None = None
+        self.lock = threading.RLock()
+        """Held by whoever cancels, and by whoever takes the cancellation or ends the wait."""
         self._cancel: tuple[Any, ...] | None = None
         self._error: BaseException | None = None
         self._done = False
@@ -84,9 +86,10 @@ class Request:
         Not before the callback that cancels has ended, as in a task at home: what `asyncio.timeout` notes after
         having cancelled a task must be there when the task looks for it.
         """
-        if self._done:
-            return False
-        self._cancel = () if msg is None else (msg,)
+        with self.lock:
+            if self._done:
+                return False
+            self._cancel = () if msg is None else (msg,)
         running = asyncio._get_running_loop()
         if running is None:
             self._pass_on()
@@ -95,8 +98,9 @@ class Request:
         return True
 
     def _pass_on(self) -> None:
-        if self._journey is not None and (pending := self.take_cancellation()) is not None:
-            self._journey.cancel(pending)
+        with self.lock:
+            if self._journey is not None and (pending := self.take_cancellation()) is not None:
+                self._journey.cancel(pending)
 
     def take_cancellation(self) -> asyncio.CancelledError | None:
         """The cancellation that has not been passed on yet."""
@@ -142,16 +146,19 @@ class Request:
         self.here.call_soon_threadsafe(self._arrived, callback, context=context)
 
     def _arrived(self, callback: Callable[..., Any]) -> None:
+        cancelled = self.finish()
         if self._error is None:
-            self._error = self.take_cancellation()
-        if self._error is None and self._journey is not None:
-            self._error = self._journey.take_cancellation()
-        self.finish()
+            self._error = cancelled
         callback(self)
 
-    def finish(self) -> None:
-        """The task does not wait any more."""
-        self._done, self._wake, self._journey = True, None, None
+    def finish(self) -> asyncio.CancelledError | None:
+        """The task does not wait any more. Return the cancellation that was not raised before it came to that."""
+        with self.lock:
+            cancelled = self.take_cancellation()
+            if self._journey is not None:
+                cancelled = self._journey.take_cancellation() or cancelled
+            self._done, self._wake, self._journey = True, None, None
+        return cancelled
 
 
 class Journey:
@@ -166,7 +173,7 @@ class Journey:
         self.leave_for: Loop | None = None
         """Where to go on after the next await: a block was left by an exception, which cannot wait for the move."""
         self._coroutine: Any = request.coroutine or task.get_coro()
-        self._lock = threading.RLock()
+        self._lock = request.lock
         self._waiting: Any = None
         self._cancelled: asyncio.CancelledError | None = None
 
@@ -177,21 +184,28 @@ class Journey:
     def cancel(self, error: asyncio.CancelledError) -> None:
         """Raise this error where the coroutine waits, or as soon as it does. From any thread."""
         with self._lock:
+            self._cancelled = error
             waiting = self._waiting
-            if waiting is None:
-                self._cancelled = error
-                return
+        if waiting is None:
+            return
         loop = waiting.get_loop()
         if loop is asyncio._get_running_loop():
-            self._cancel_waiting(waiting, error)
-        elif _raised_by(loop.call_soon_threadsafe, self._cancel_waiting, waiting, error) is not None:
-            self._waiting = None  # Closed: nothing will ever wake the coroutine there.
+            self._interrupt(waiting, error)
+        elif _raised_by(loop.call_soon_threadsafe, self._interrupt, waiting, error) is not None:
+            self._waiting = self._cancelled = None  # Closed: nothing will ever wake the coroutine there.
             self._come_home(error)
 
-    def _cancel_waiting(self, waiting: Any, error: asyncio.CancelledError) -> None:
-        if not waiting.cancel(msg=error.args[0] if error.args else None):
-            with self._lock:
-                self._cancelled = error
+    def _interrupt(self, waiting: Any, error: asyncio.CancelledError) -> None:
+        """In the thread of the loop of what the coroutine waited for."""
+        with self._lock:
+            if self._cancelled is not error:
+                return
+            current = self._waiting
+        if current is waiting:
+            if waiting.cancel(msg=error.args[0] if error.args else None):
+                self._cancelled = None
+        elif current is not None:
+            self.cancel(error)
 
     def take_cancellation(self) -> asyncio.CancelledError | None:
         """The cancellation that has not been raised yet."""
@@ -284,7 +298,7 @@ class Journey:
     def _wait_for(self, future: Any) -> None:
         with self._lock:
             self._waiting = future
-            pending, self._cancelled = self._cancelled, None
+            pending = self._cancelled
         owner = future.get_loop()
         if owner is self.loop:
             future.add_done_callback(self.wakeup)
@@ -335,11 +349,10 @@ class Journey:
         """
         task, value, error = self.task, outcome.value, outcome.error
         future: Any = next(kind for kind in type(task).__mro__ if kind.__name__ == "Future")
-        if error is None:
-            error = self.request.take_cancellation() or self.take_cancellation()
-        self.request.finish()
+        cancelled = self.request.finish()
         if task.done():
             return
+        error = error or cancelled
         if error is None:
             future.set_result(task, value)
         elif isinstance(error, asyncio.CancelledError):
