@@ -340,6 +340,36 @@ def test_a_cancellation_is_never_late(factory, rand) -> None:
     run(factory, main())
 
 
+@asyncio_loops
+def test_cancelled_between_two_waits(factory) -> None:
+    """The cancellation is on its way to one future when the coroutine goes on to wait for the next."""
+
+    async def wait_twice(executor) -> None:
+        nonlocal loop, future
+        ohwait.switch_to_executor(executor)
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        await future
+        await loop.create_future()
+
+    async def main() -> None:
+        release = threading.Event()
+        with pool(1) as executor:
+            child = asyncio.create_task(wait_twice(executor))
+            while future is None:
+                await asyncio.sleep(0.001)
+            loop.call_soon(release.wait)
+            future.set_result(None)
+            child.cancel()
+            await asyncio.sleep(0.01)
+            release.set()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(child, 5)
+
+    loop = future = None
+    run(factory, main())
+
+
 def test_cancelling_at_any_moment(rand) -> None:
     """Thousands of cancellations at random times; each task ends one way or the other, none is lost or stuck."""
 
