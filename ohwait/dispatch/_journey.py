@@ -192,8 +192,8 @@ class Journey:
         if loop is asyncio._get_running_loop():
             self._interrupt(waiting, error)
         elif _raised_by(loop.call_soon_threadsafe, self._interrupt, waiting, error) is not None:
-            self._waiting = self._cancelled = None  # Closed: nothing will ever wake the coroutine there.
-            self._come_home(error)
+            self._cancelled = None
+            self._come_home(error)  # Its loop is closed: nothing will ever wake the coroutine there.
 
     def _interrupt(self, waiting: Any, error: asyncio.CancelledError) -> None:
         """In the thread of the loop of what the coroutine waited for."""
@@ -240,6 +240,7 @@ class Journey:
 
     def _come_home(self, error: BaseException | None) -> None:
         self._enter(self.home)
+        self._waiting = None
         closed = _raised_by(self.request.arrive, error)
         if closed is not None:
             self._strand(closed)
