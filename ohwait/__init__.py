@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         use_trio,
     )
     from ._scope import Handle, Scope, scope
+    from .dispatch import in_executor, switch_to_executor, switch_to_loop
 
 __version__ = "0.1.0"
 
@@ -65,6 +66,7 @@ __all__ = [
     "current_backend",
     "current_task",
     "enter",
+    "in_executor",
     "iterate",
     "ohwait",
     "register_backend",
@@ -72,6 +74,8 @@ __all__ = [
     "scope",
     "sleep",
     "stats",
+    "switch_to_executor",
+    "switch_to_loop",
     "use_asyncio",
     "use_auto",
     "use_backend",
@@ -82,6 +86,7 @@ __all__ = [
 _LATER = {"as_sync": "_helpers", "enter": "_helpers", "iterate": "_helpers"}
 _LATER |= dict.fromkeys(("Handle", "Scope", "scope"), "_scope")
 _LATER |= dict.fromkeys(("Stats", "configure", "stats"), "_c_frames")
+_LATER |= dict.fromkeys(("in_executor", "switch_to_executor", "switch_to_loop"), "dispatch")
 """Where to find what is imported when first used, so that `import ohwait` is quick; all the others are in _runtime."""
 
 

@@ -1,0 +1,1 @@
+"""Other packages' names, over ohwait's own: one module a package."""
