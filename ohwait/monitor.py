@@ -197,7 +197,8 @@ class GeneratorObject(_monitor.GeneratorBase, Generic[T, V]):
 
             Raises:
                 MonitorError: nobody iterates.
-                GeneratorExit: the generator is closed; called in another task, this is raised there too.
+                GeneratorExit: the generator is closed.
+                asyncio.CancelledError: it was closed, or has ended, while this waited in another task.
             """
 
     def yield_now(self, value: T) -> V:

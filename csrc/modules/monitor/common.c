@@ -139,6 +139,18 @@ void mon_chain_runtime_error(const char *text)
     py_raise(error);
 }
 
+PyObject *mon_cancelled_error(PyObject *text)
+{
+    PyObject *module = PyImport_ImportModule("asyncio.exceptions");
+    PyObject *type = module == NULL ? NULL : PyObject_GetAttrString(module, "CancelledError");
+    Py_XDECREF(module);
+    PyObject *error = type == NULL      ? NULL
+                      : text == Py_None ? PyObject_CallNoArgs(type)
+                                        : PyObject_CallOneArg(type, text);
+    Py_XDECREF(type);
+    return error;
+}
+
 int mon_check_coroutine(PyObject *object, const char *function)
 {
     if (PyCoro_CheckExact(object)) {

@@ -239,17 +239,17 @@ static PyObject *message_cancel(PyObject *object, PyObject *args, PyObject *keyw
     if (self->outcome != NULL || self->callback == NULL) {
         Py_RETURN_FALSE;
     }
-    PyObject *module = PyImport_ImportModule("asyncio.exceptions");
-    PyObject *type = module == NULL ? NULL : PyObject_GetAttrString(module, "CancelledError");
-    Py_XDECREF(module);
-    PyObject *error = type == NULL       ? NULL
-                      : text == Py_None  ? PyObject_CallNoArgs(type)
-                                         : PyObject_CallOneArg(type, text);
-    Py_XDECREF(type);
+    PyObject *error = mon_cancelled_error(text);
     if (error == NULL || mon_complete(self, error, true) < 0) {
         return NULL;
     }
     Py_RETURN_TRUE;
+}
+
+static PyObject *get_name(PyObject *object, void *none)
+{
+    channel *channel = ((message *)object)->channel;
+    return PyUnicode_FromString(mon_is_generator(channel) ? "GeneratorObject.ayield" : "Monitor.oob");
 }
 
 static PyMethodDef message_methods[] = {
@@ -266,6 +266,8 @@ static PyMethodDef message_methods[] = {
 
 static PyGetSetDef message_properties[] = {
     {"_asyncio_future_blocking", get_blocking, set_blocking, NULL, NULL},
+    {"__name__", get_name, NULL, NULL, NULL},
+    {"__qualname__", get_name, NULL, NULL, NULL},
     {NULL},
 };
 

@@ -72,8 +72,10 @@ struct parked {
     bool interrupted;       /* woken by a message: the future may be pending */
 };
 
-extern PyTypeObject mon_channel_type, mon_message_type, mon_wait_type, mon_iterator_type, mon_step_type,
+extern PyTypeObject mon_channel_type, mon_generator_type, mon_message_type, mon_wait_type, mon_iterator_type, mon_step_type,
     mon_parked_type, mon_oob_data_type;
+
+static inline bool mon_is_generator(channel *channel) { return PyObject_TypeCheck(channel, &mon_generator_type); }
 
 typedef struct {
     PyObject *throw, *close, *done, *result, *cancel, *get_loop, *call_soon, *add_done_callback, *remove_done_callback,
@@ -100,6 +102,8 @@ PyObject *mon_exception_of(PyObject *const *args, Py_ssize_t count);
 PyObject *mon_method_result(PySendResult status, PyObject *result);
 /* Replace the exception that is set by RuntimeError(text), of which it is the cause. */
 void mon_chain_runtime_error(const char *text);
+/* asyncio's, with the text unless that is None.  New reference. */
+PyObject *mon_cancelled_error(PyObject *text);
 /* 0 if it can be driven as a coroutine; else TypeError is set, naming `function`. */
 int mon_check_coroutine(PyObject *object, const char *function);
 
@@ -124,8 +128,8 @@ message *mon_next(iterator *iterator);
 int mon_complete(message *message, PyObject *outcome, bool failed);
 /* It is not waiting for an answer any more. */
 void mon_withdraw(message *message);
-/* Complete all messages from other tasks by raising `kind`.  Keeps the exception that is set. */
-void mon_fail_all(iterator *iterator, PyObject *kind);
+/* The generator ends: messages from other tasks raise CancelledError.  Keeps the exception that is set. */
+void mon_cancel_all(iterator *iterator);
 
 /* ---- parked.c --------------------------------------------------------------------------------------------------- */
 

@@ -89,28 +89,30 @@ int mon_complete(message *self, PyObject *outcome, bool failed)
     return status;
 }
 
-static void fail(message *self, PyObject *kind)
+static void cancel(message *self)
 {
     Py_INCREF(self);
-    PyObject *error = PyObject_CallNoArgs(kind);
+    PyObject *text = PyUnicode_FromString("the generator that ayield() was called for has ended");
+    PyObject *error = text == NULL ? NULL : mon_cancelled_error(text);
+    Py_XDECREF(text);
     if (error == NULL || mon_complete(self, error, true) < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
     }
     Py_DECREF(self);
 }
 
-void mon_fail_all(iterator *self, PyObject *kind)
+void mon_cancel_all(iterator *self)
 {
     if (self->yielder == NULL && (self->queue == NULL || PyList_GET_SIZE(self->queue) == 0)) {
         return;
     }
     PyObject *error = py_take_raised();
     if (self->yielder != NULL) {
-        fail(self->yielder, kind);
+        cancel(self->yielder);
     }
     message *next;
     while ((next = mon_next(self)) != NULL) {
-        fail(next, kind);
+        cancel(next);
         Py_DECREF(next);
     }
     if (error != NULL) {

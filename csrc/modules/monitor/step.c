@@ -132,7 +132,7 @@ static PySendResult finish(step *self, PySendResult status, PyObject **result)
     if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration) || PyErr_ExceptionMatches(PyExc_GeneratorExit)) {
         iterator->closed = true;
     }
-    mon_fail_all(iterator, PyExc_GeneratorExit);
+    mon_cancel_all(iterator);
     return leave_raising(self, result);
 }
 
@@ -264,7 +264,7 @@ static PySendResult begin(step *self, PyObject **result)
     PySendResult status;
     if (self->kind == STEP_CLOSE) {
         iterator->closed = true;
-        mon_fail_all(iterator, PyExc_GeneratorExit);
+        mon_cancel_all(iterator);
         status = drive(self, true, PyExc_GeneratorExit, result);
     }
     else {
@@ -388,6 +388,19 @@ static PyObject *step_close(PyObject *object, PyObject *none)
     Py_RETURN_NONE;
 }
 
+static PyObject *get_name(PyObject *object, void *none)
+{
+    step_kind kind = ((step *)object)->kind;
+    return PyUnicode_FromFormat("GeneratorObject.%s",
+                                kind == STEP_SEND ? "asend" : kind == STEP_THROW ? "athrow" : "aclose");
+}
+
+static PyGetSetDef step_properties[] = {
+    {"__name__", get_name, NULL, NULL, NULL},
+    {"__qualname__", get_name, NULL, NULL, NULL},
+    {NULL},
+};
+
 static PyMethodDef step_methods[] = {
     {"send", step_send, METH_O, NULL},
     {"throw", (PyCFunction)(void (*)(void))step_throw, METH_FASTCALL, NULL},
@@ -409,4 +422,5 @@ PyTypeObject mon_step_type = {
     .tp_iternext = step_next,
     .tp_as_async = &step_as_async,
     .tp_methods = step_methods,
+    .tp_getset = step_properties,
 };
