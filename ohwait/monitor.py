@@ -238,6 +238,7 @@ _TEXTS: dict[tuple[str, type], str] = {
         "asyncio's loops only, where tasks wait for futures: call it in the coroutine, or use a channel"
     ),
     ("other-loop", GeneratorObject): "ayield() was called{place} in another event loop than the one that iterates",
+    ("awaited-twice", GeneratorObject): "an ayield(){place} is awaited by two tasks",
     ("resumed-early", GeneratorObject): "an ayield() in another task was resumed{place} before it was answered",
 }
 

@@ -182,6 +182,16 @@ static PyObject *message_get_loop(PyObject *object, PyObject *none)
     return Py_XNewRef(self->loop);
 }
 
+static int send_to_iterator(message *self)
+{
+    PyObject *active = self->channel->active;
+    if (active == NULL || !Py_IS_TYPE(active, &mon_iterator_type)) {
+        mon_refuse(active == NULL ? "inactive" : "other-task", (PyObject *)self->channel);
+        return -1;
+    }
+    return mon_enqueue((iterator *)active, self);
+}
+
 static PyObject *message_add_done_callback(PyObject *object, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"", "context", NULL};
@@ -190,9 +200,8 @@ static PyObject *message_add_done_callback(PyObject *object, PyObject *args, PyO
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:add_done_callback", names, &callback, &context)) {
         return NULL;
     }
-    PyObject *active = self->channel->active;
-    if (active == NULL || !Py_IS_TYPE(active, &mon_iterator_type) || self->callback != NULL) {
-        mon_refuse(active == NULL ? "inactive" : "other-task", (PyObject *)self->channel);
+    if (self->callback != NULL || self->outcome != NULL) {
+        mon_refuse("awaited-twice", (PyObject *)self->channel);
         return NULL;
     }
     PyObject *loop = message_get_loop(object, NULL);
@@ -202,11 +211,11 @@ static PyObject *message_add_done_callback(PyObject *object, PyObject *args, PyO
     Py_DECREF(loop);
     self->callback = Py_NewRef(callback);
     self->context = context == Py_None ? NULL : Py_NewRef(context);
-    if (mon_enqueue((iterator *)active, self) < 0) {
-        Py_CLEAR(self->callback);
-        return NULL;
+    if (send_to_iterator(self) == 0) {
+        Py_RETURN_NONE;
     }
-    Py_RETURN_NONE;
+    /* An exception from here would go to the event loop, and the task wait for ever: it is told like an answer. */
+    return mon_complete(self, py_take_raised(), true) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *message_done(PyObject *object, PyObject *none)

@@ -5,7 +5,7 @@
  */
 #include "monitor.h"
 
-typedef enum { NEW, SUSPENDED, OVER } progress;
+typedef enum { NEW, BEGUN, OVER } progress;
 
 typedef struct {
     PyObject_HEAD
@@ -45,7 +45,7 @@ static int step_clear(PyObject *object)
 static void step_dealloc(PyObject *object)
 {
     PyObject_GC_UnTrack(object);
-    if (((step *)object)->progress == SUSPENDED) {
+    if (((step *)object)->progress == BEGUN) {
         ((step *)object)->iterator->running = false;
     }
     step_clear(object);
@@ -145,7 +145,6 @@ static PySendResult park(step *self, PyObject **result)
         return leave_raising(self, result);
     }
     *result = Py_NewRef((PyObject *)iterator->parked);
-    self->progress = SUSPENDED;
     return PYGEN_NEXT;
 }
 
@@ -162,6 +161,7 @@ static PySendResult settle(step *self, PySendResult status, PyObject **result)
         return finish(self, status, result);
     }
     PyObject *yielded = *result;
+    *result = NULL;
     if (mon_is_for(yielded, iterator->generator)) {
         return deliver(self, (message *)yielded, result);
     }
@@ -173,7 +173,7 @@ static PySendResult settle(step *self, PySendResult status, PyObject **result)
             iterator->owed = true;
             return deliver(self, NULL, result);
         }
-        self->progress = SUSPENDED;
+        *result = yielded;
         return PYGEN_NEXT;
     }
     Py_XSETREF(iterator->waits_for, yielded);
@@ -257,6 +257,7 @@ static PySendResult begin(step *self, PyObject **result)
     if (!iterator->begun && self->kind == STEP_SEND && self->value != NULL && self->value != Py_None) {
         return fail_new(self, PyExc_TypeError, "can't send non-None value to a just-started async generator");
     }
+    self->progress = BEGUN;
     iterator->running = true;
     iterator->generator->active = (PyObject *)iterator;
     PyObject *value = self->value;
@@ -294,7 +295,7 @@ static PySendResult resume(step *self, PyObject *value, PyObject **result)
 
 static bool is_executing(step *self)
 {
-    if (self->progress == SUSPENDED && self->iterator->executing) {
+    if (self->progress == BEGUN && self->iterator->executing) {
         PyErr_SetString(PyExc_ValueError, "generator object already executing");
         return true;
     }
@@ -348,6 +349,7 @@ static PySendResult throw_into(step *self, PyObject *exception, PyObject **resul
             PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
             return PYGEN_ERROR;
         }
+        self->progress = BEGUN;
         self->iterator->running = true;
         self->iterator->generator->active = (PyObject *)self->iterator;
     }
@@ -368,7 +370,7 @@ static PyObject *step_throw(PyObject *object, PyObject *const *args, Py_ssize_t 
 static PyObject *step_close(PyObject *object, PyObject *none)
 {
     step *self = (step *)object;
-    if (self->progress != SUSPENDED) {
+    if (self->progress != BEGUN) {
         self->progress = OVER;
         Py_RETURN_NONE;
     }
