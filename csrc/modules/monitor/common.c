@@ -10,7 +10,8 @@ int mon_names_init(void)
     const struct { PyObject **place; const char *name; } all[] = {
         {&mon_names.throw, "throw"}, {&mon_names.close, "close"}, {&mon_names.done, "done"},
         {&mon_names.result, "result"}, {&mon_names.cancel, "cancel"}, {&mon_names.get_loop, "get_loop"},
-        {&mon_names.call_soon, "call_soon"}, {&mon_names.add_done_callback, "add_done_callback"},
+        {&mon_names.call_soon, "call_soon"},
+        {&mon_names.call_soon_threadsafe, "call_soon_threadsafe"}, {&mon_names.add_done_callback, "add_done_callback"},
         {&mon_names.remove_done_callback, "remove_done_callback"}, {&mon_names.blocking, "_asyncio_future_blocking"},
         {&mon_names.msg, "msg"}, {&mon_names.cr_frame, "cr_frame"}, {&mon_names.cr_await, "cr_await"},
         {&mon_names.cr_code, "cr_code"},

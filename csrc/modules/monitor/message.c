@@ -13,6 +13,7 @@ PyObject *mon_message_new(channel *channel, PyObject *data)
     self->blocking = false;
     self->receiver = NULL;
     self->callback = self->context = self->loop = self->outcome = NULL;
+    self->thread = 0;
     self->failed = false;
     PyObject_GC_Track(self);
     return (PyObject *)self;
@@ -56,11 +57,17 @@ static void message_dealloc(PyObject *object)
     PyObject_GC_Del(object);
 }
 
-static PyObject *running_loop(void)
+/* asyncio's loop that runs in this thread, or None, kept in the message.  Borrowed; NULL with an exception set. */
+static PyObject *running_loop(message *self)
 {
+    if (self->loop != NULL) {
+        return self->loop;
+    }
     PyObject *events = PyImport_ImportModule("asyncio.events");
     PyObject *loop = events == NULL ? NULL : PyObject_CallMethod(events, "_get_running_loop", NULL);
     Py_XDECREF(events);
+    self->loop = loop;
+    self->thread = PyThread_get_thread_ident();
     return loop;
 }
 
@@ -75,12 +82,11 @@ static int may_send(message *self)
         mon_refuse(channel->active == NULL ? "inactive" : "other-task", (PyObject *)channel);
         return -1;
     }
-    self->loop = running_loop();
-    if (self->loop == Py_None) {
-        Py_CLEAR(self->loop);
+    PyObject *loop = running_loop(self);
+    if (loop == Py_None) {
         mon_refuse("no-asyncio", (PyObject *)channel);
     }
-    return self->loop == NULL ? -1 : 0;
+    return loop == NULL || loop == Py_None ? -1 : 0;
 }
 
 /* The reply to a message that waited in another task. */
@@ -175,11 +181,7 @@ static int set_blocking(PyObject *object, PyObject *value, void *none)
 
 static PyObject *message_get_loop(PyObject *object, PyObject *none)
 {
-    message *self = (message *)object;
-    if (self->loop == NULL) {
-        self->loop = running_loop();
-    }
-    return Py_XNewRef(self->loop);
+    return Py_XNewRef(running_loop((message *)object));
 }
 
 static int send_to_iterator(message *self)
@@ -204,11 +206,9 @@ static PyObject *message_add_done_callback(PyObject *object, PyObject *args, PyO
         mon_refuse("awaited-twice", (PyObject *)self->channel);
         return NULL;
     }
-    PyObject *loop = message_get_loop(object, NULL);
-    if (loop == NULL) {
+    if (running_loop(self) == NULL) {
         return NULL;
     }
-    Py_DECREF(loop);
     self->callback = Py_NewRef(callback);
     self->context = context == Py_None ? NULL : Py_NewRef(context);
     if (send_to_iterator(self) == 0) {

@@ -41,6 +41,7 @@ struct message {
     PyObject *callback;     /* Owned: wakes the task; NULL for a message that is not in another task */
     PyObject *context;      /* Owned: for the callback; may be NULL */
     PyObject *loop;         /* Owned: that task's */
+    unsigned long thread;   /* that loop's, once the loop is known */
     PyObject *outcome;      /* Owned: the reply, or the exception to raise; NULL so far */
     bool failed;
 };
@@ -59,6 +60,7 @@ struct iterator {
     bool executing;         /* the coroutine runs now */
     bool own_turn;          /* the coroutine itself yielded last, or has not begun: an answer is for it */
     bool owed;              /* the event loop has resumed the coroutine, which was not told yet */
+    unsigned long thread;   /* where the coroutine ran last */
     PyObject *weakrefs;
 };
 
@@ -78,8 +80,8 @@ extern PyTypeObject mon_channel_type, mon_generator_type, mon_message_type, mon_
 static inline bool mon_is_generator(channel *channel) { return PyObject_TypeCheck(channel, &mon_generator_type); }
 
 typedef struct {
-    PyObject *throw, *close, *done, *result, *cancel, *get_loop, *call_soon, *add_done_callback, *remove_done_callback,
-        *blocking, *msg, *cr_frame, *cr_await, *cr_code;
+    PyObject *throw, *close, *done, *result, *cancel, *get_loop, *call_soon, *call_soon_threadsafe, *add_done_callback,
+        *remove_done_callback, *blocking, *msg, *cr_frame, *cr_await, *cr_code;
 } mon_name_table;
 extern mon_name_table mon_names;
 extern PyObject *mon_kw_context, *mon_kw_msg;       /* ("context",) and ("msg",) */
@@ -139,8 +141,8 @@ int mon_is_done(PyObject *future);
 parked *mon_park(PyObject *future);
 /* Have its task go on although the future is pending.  -1: an exception is set. */
 int mon_interrupt(parked *parked);
-/* loop.call_soon(callback, argument, context=context).  -1: an exception is set. */
-int mon_call_soon(PyObject *loop, PyObject *callback, PyObject *argument, PyObject *context);
+/* loop.method(callback, argument, context=context), method call_soon or its relative.  -1: an exception is set. */
+int mon_call_soon(PyObject *method, PyObject *loop, PyObject *callback, PyObject *argument, PyObject *context);
 
 /* ---- step.c, wait.c, iterator.c --------------------------------------------------------------------------------- */
 

@@ -192,6 +192,7 @@ static PySendResult drive(step *self, bool throws, PyObject *value, PyObject **r
     Py_CLEAR(iterator->parked);
     iterator->owed = false;
     iterator->begun = iterator->executing = true;
+    iterator->thread = PyThread_get_thread_ident();
     PySendResult status = throws ? mon_throw(iterator->generator, iterator->coroutine, value, result)
                                  : mon_send(iterator->generator, iterator->coroutine, value, result);
     iterator->executing = false;
