@@ -13,7 +13,7 @@ from asyncio import AbstractEventLoop, Handle, Task
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import Context
-from typing import Any
+from typing import Any, cast
 
 from ._errors import OhwaitError
 
@@ -25,6 +25,10 @@ __all__ = [
     "UnsupportedLoopError",
     "rotate",
 ]
+
+
+_TASKS = (asyncio.Task, getattr(asyncio.tasks, "_PyTask", asyncio.Task))
+"""In C, and in Python."""
 
 
 class SchedulingError(OhwaitError):
@@ -81,11 +85,11 @@ class AbstractSchedulingLoop(ABC):
         """The task that the callback resumes; None for callbacks that resume none."""
         callback = getattr(handle, "_callback", None)
         task = getattr(callback, "__self__", None)
-        if not isinstance(task, asyncio.Task):
+        if not isinstance(task, _TASKS):
             return None
         # Tasks are resumed by methods that nobody else can name; task.cancel, say, is another callback.
         name = getattr(callback, "__name__", "")
-        return None if name and hasattr(task, name) else task
+        return None if name and hasattr(task, name) else cast("Task[Any]", task)
 
     def task_key(self, task: Task[Any]) -> Callable[[Handle], bool]:
         """What finds a task, for `queue_find`."""
