@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import COMPILES, MANY, growth, grows
+from conftest import COMPILES, MANY, grows, growth
 from core_tools import drive, host_of, pause, step
 
 from ohwait.monitor import GeneratorObject, Monitor, MonitorError, OOBData
