@@ -1,0 +1,113 @@
+"""The contract of ohwait.eager's C part (csrc/modules/eager/)."""
+
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import Context
+from types import CodeType, FrameType, GenericAlias, TracebackType
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, final, overload
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
+
+class Cancellable(Awaitable[T_co], Protocol[T_co]):
+    """A Future, a Task, or what a task factory made: it is awaited, and may be cancelled."""
+
+    def cancel(self) -> object: ...
+
+_Factory = Callable[[Coroutine[Any, Any, T]], T_co]
+
+def configure(**hooks: object) -> None:
+    """Set what the module needs of asyncio and of Python code here; the names are in eager.h."""
+
+@overload
+def coro_eager(
+    coro: Coroutine[Any, Any, T], /, *, task_factory: None = None, context: Context | None = None
+) -> Future[T]: ...
+@overload
+def coro_eager(
+    coro: Coroutine[Any, Any, T],
+    /,
+    *,
+    task_factory: Callable[[Coroutine[Any, Any, T]], Cancellable[T]] | None,
+    context: Context | None = None,
+) -> Cancellable[T]: ...
+@overload
+def eager(
+    coro: Coroutine[Any, Any, T], /, *, task_factory: None = None, context: Context | None = None
+) -> Future[T]: ...
+@overload
+def eager(
+    coro: Coroutine[Any, Any, T],
+    /,
+    *,
+    task_factory: Callable[[Coroutine[Any, Any, T]], Cancellable[T]] | None,
+    context: Context | None = None,
+) -> Cancellable[T]: ...
+@overload
+def eager(function: Callable[P, Coroutine[Any, Any, T]], /, *, task_factory: None = None) -> Callable[P, Future[T]]: ...
+@overload
+def eager(
+    function: Callable[P, Coroutine[Any, Any, T]],
+    /,
+    *,
+    task_factory: Callable[[Coroutine[Any, Any, T]], Cancellable[T]] | None,
+) -> Callable[P, Cancellable[T]]: ...
+
+class CoroStart(Generic[T_co]):
+    def __new__(cls, coro: Coroutine[Any, Any, T_co], context: Context | None = None, autostart: bool = True) -> Any: ...
+    @property
+    def coro(self) -> Coroutine[Any, Any, T_co]: ...
+    @property
+    def context(self) -> Context | None: ...
+    def start(self, context: Context | None = None) -> bool: ...
+    def done(self) -> bool: ...
+    def pending(self) -> bool: ...
+    def continued(self) -> bool: ...
+    def result(self) -> T_co: ...
+    def exception(self) -> BaseException | None: ...
+    def close(self) -> None: ...
+    def _throw(self, exception: BaseException | type[BaseException], /) -> None: ...
+    def _continuation(self, context: Context | None, /) -> Continuation[T_co]: ...
+    def __await__(self) -> Continuation[T_co]: ...
+    @classmethod
+    def __class_getitem__(cls, item: object, /) -> GenericAlias: ...
+
+@final
+class Continuation(Generator[Any, Any, T_co], Coroutine[Any, Any, T_co]):
+    """The rest of a started coroutine: what `await` iterates over, and what a Task can drive."""
+
+    @property
+    def coro(self) -> Coroutine[Any, Any, T_co]: ...
+    @property
+    def cr_await(self) -> Any: ...
+    @property
+    def cr_code(self) -> CodeType: ...
+    @property
+    def cr_frame(self) -> FrameType: ...
+    @property
+    def cr_running(self) -> bool: ...
+    def send(self, value: Any, /) -> Any: ...
+    def throw(  # type: ignore[override]
+        self,
+        typ: type[BaseException] | BaseException,
+        val: object = None,
+        tb: TracebackType | None = None,
+        /,
+    ) -> Any: ...
+    def close(self) -> None: ...  # type: ignore[override,unused-ignore]
+    def unbound(self) -> Continuation[T_co]: ...
+    def __await__(self) -> Continuation[T_co]: ...
+
+class StandIn:
+    """asyncio's current task while a coroutine starts that has no task yet."""
+
+    @property
+    def _task(self) -> Future[Any] | None: ...
+    @property
+    def _coro(self) -> Coroutine[Any, Any, Any]: ...
+    @property
+    def _context(self) -> Context: ...
+    @property
+    def _loop(self) -> AbstractEventLoop: ...
+    _asked: Any
