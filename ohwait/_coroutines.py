@@ -140,7 +140,7 @@ def await_sync(coro: Coroutine[Any, Any, T]) -> T:
     if start.done():
         return start.result()
     error = SynchronousError(
-        f"failed to complete synchronously: {getattr(coro, '__qualname__', coro)}() suspended {_place(coro)}"
+        f"{getattr(coro, '__qualname__', coro)}() failed to complete synchronously: it suspended {_place(coro)}"
     )
     abort = SynchronousAbort("suspended where it must not")
     try:
@@ -157,18 +157,21 @@ def await_sync(coro: Coroutine[Any, Any, T]) -> T:
 
 
 def _place(coro: object) -> str:
-    """Where a coroutine waits: function, file and line of the innermost frame, and what it waits for."""
-    frame = None
-    while True:
-        prefix = next((prefix for prefix in _KINDS if hasattr(coro, prefix + "frame")), None)
+    """Where a coroutine waits: its own line, and function, file and line of the innermost frame."""
+    frames: list[FrameType] = []
+    awaited: object = coro
+    while awaited is not None:
+        prefix = next((prefix for prefix in _KINDS if hasattr(awaited, prefix + "frame")), None)
         if prefix is None:
             break
-        frame = getattr(coro, prefix + "frame") or frame
-        awaited = getattr(coro, "gi_yieldfrom" if prefix == "gi_" else prefix + "await", None)
-        if awaited is None:
-            break
-        coro = awaited
-    if frame is None:
+        frame = getattr(awaited, prefix + "frame")
+        if frame is not None:
+            frames.append(frame)
+        awaited = getattr(awaited, "gi_yieldfrom" if prefix == "gi_" else prefix + "await", None)
+    if not frames:
         return f"in {coro!r}"
-    code = frame.f_code
-    return f"in {code.co_qualname}() ({code.co_filename}:{frame.f_lineno})"
+    outer, inner = frames[0], frames[-1]
+    place = f"at {outer.f_code.co_filename}:{outer.f_lineno}"
+    if inner is not outer:
+        place += f", in {inner.f_code.co_qualname}() ({inner.f_code.co_filename}:{inner.f_lineno})"
+    return place
