@@ -144,17 +144,6 @@ def patch_pytask() -> None:
     For the whole process; further calls do nothing. Where both share one notion of the current task it does nothing.
     """
     tasks: Any = asyncio.tasks
-    native = [getattr(tasks, f"_c_{name}", None) for name in ("enter_task", "leave_task", "swap_current_task")]
-    if None in native or getattr(tasks, "_py_enter_task", None) in (None, tasks._enter_task):
-        return
-    if not hasattr(tasks, "_c_current_task"):
-        return
-    tasks._py_enter_task, tasks._py_leave_task, tasks._py_swap_current_task = native
-    tasks._py_current_task = tasks._c_current_task
-    _patch_functions_of_pytask(tasks, *native)
-
-
-def _patch_functions_of_pytask(tasks: Any, enter: Any, leave: Any, swap: Any) -> None:
-    """The Python Task names them as globals of asyncio.tasks."""
-    steps = tasks._PyTask._Task__step.__globals__ if hasattr(tasks._PyTask, "_Task__step") else vars(tasks)
-    steps.update(_py_enter_task=enter, _py_leave_task=leave, _py_swap_current_task=swap)
+    if "_py_enter_task" in tasks._PyTask._Task__step.__code__.co_names and hasattr(tasks, "_c_enter_task"):
+        for name in ("current_task", "enter_task", "leave_task", "swap_current_task"):
+            setattr(tasks, f"_py_{name}", getattr(tasks, f"_c_{name}"))

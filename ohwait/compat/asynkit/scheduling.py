@@ -83,4 +83,7 @@ def runnable_tasks(loop: AbstractEventLoop | None = None) -> set[TaskAny]:
 
 def blocked_tasks(loop: AbstractEventLoop | None = None) -> set[TaskAny]:
     """The tasks that wait for something."""
-    return asyncio.all_tasks(loop) - runnable_tasks(loop) - {asyncio.current_task(loop)}  # type: ignore[arg-type]
+    current = asyncio.current_task() if loop is None else asyncio.current_task(loop)
+    runnable = runnable_tasks(loop)
+    tasks = asyncio.all_tasks(loop)
+    return {task for task in tasks if task is not current and (task not in runnable or task_is_blocked(task))}

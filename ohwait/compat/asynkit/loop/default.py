@@ -17,7 +17,7 @@ __all__ = ["PyTask", "SchedulingLoopHelper", "call_pos", "queue_find", "queue_re
 PyTask: Any = asyncio.tasks._PyTask
 """asyncio's Task written in Python."""
 TaskTypes = (Task, PyTask)
-_STEPS = frozenset({"__step", "__wakeup", "TaskWakeupMethWrapper", "throwing_step"})
+_STEPS = frozenset({"__step", "__wakeup", "task_wakeup", "throwing_step"})
 """What the callbacks are called by which a task runs. The C Task's step is of a type of its own."""
 
 
