@@ -128,7 +128,9 @@ class Monitor(_monitor.MonitorBase, Generic[T]):
             return oob.data
         raise MonitorError(f"{coro!r} ended and did not await Monitor.oob()")
 
-    async def try_await(self, coro: Coroutine[Any, Any, T], data: object = None, sentinel: V | None = None) -> T | V | None:
+    async def try_await(
+        self, coro: Coroutine[Any, Any, T], data: object = None, sentinel: V | None = None
+    ) -> T | V | None:
         """As `aawait`, but return `sentinel` where that raises OOBData (the data of which is lost)."""
         try:
             return await self.aawait(coro, data)
@@ -216,7 +218,7 @@ def _has_ended(coro: Coroutine[Any, Any, Any]) -> bool:
     return False
 
 
-_TEXTS = {
+_TEXTS: dict[tuple[str, type], str] = {
     ("inactive", Monitor): "Monitor not active: oob() was called{place} while nobody awaits the coroutine by aawait()",
     ("inactive", GeneratorObject): (
         "GeneratorObject not active: ayield() was called{place}, but nobody has begun to iterate over it, "
@@ -235,16 +237,13 @@ _TEXTS = {
         "asyncio's loops only, where tasks wait for futures: call it in the coroutine, or use a channel"
     ),
     ("other-loop", GeneratorObject): "ayield() was called{place} in another event loop than the one that iterates",
-    ("resumed-early", object): "{name} was resumed{place} before it was answered",
+    ("resumed-early", GeneratorObject): "an ayield() in another task was resumed{place} before it was answered",
 }
 
 
 def _refusal(kind: str, channel: object) -> MonitorError:
-    for (key, owner), text in _TEXTS.items():
-        if key == kind and isinstance(channel, owner):
-            break
-    else:
-        text = "{name} cannot be used like that{place}: " + kind
+    owner = Monitor if isinstance(channel, Monitor) else GeneratorObject
+    text = _TEXTS.get((kind, owner)) or "{name} cannot be used like that{place}: " + kind
     return MonitorError(text.format(place=_place(sys._getframe(1)), name=type(channel).__name__))
 
 
