@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+_TASKS: tuple[type, ...] = (asyncio.Task, getattr(asyncio.tasks, "_PyTask", asyncio.Task))
+"""The Task that is used and, where that one is C, the one written in Python."""
+
+
 class SchedulingError(OhwaitError):
     """A task or a loop cannot be scheduled as asked for."""
 
@@ -81,7 +85,7 @@ class AbstractSchedulingLoop(ABC):
         """The task that the callback resumes; None for callbacks that resume none."""
         callback = getattr(handle, "_callback", None)
         task = getattr(callback, "__self__", None)
-        if not isinstance(task, asyncio.Task):
+        if not isinstance(task, _TASKS):
             return None
         # Tasks are resumed by methods that nobody else can name; task.cancel, say, is another callback.
         name = getattr(callback, "__name__", "")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from asyncio import Handle
+from asyncio import Handle, Task
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context
 from typing import Any, Generic, TypeVar
 
+from ...._ready import AbstractSchedulingLoop
 from ..loop.default import task_from_handle
-from ..loop.schedulingloop import AbstractSchedulingLoop
-from ..loop.types import TaskAny
 from ..tools import PriorityQueue
 
 __all__ = ["PosPriorityQueue", "PrioritySchedulingMixin", "PriorityValue", "priority_of"]
@@ -147,6 +147,18 @@ class PosPriorityQueue(Generic[T]):
         self._pq.refresh()
 
 
+class _ReadyQueue(PosPriorityQueue[Handle]):
+    """The queue of a loop. A loop calls as many callbacks in a turn as there were when it began, whatever was removed
+    meanwhile: so it gets a callback that does nothing where there is none."""
+
+    def popleft(self) -> Handle:
+        if not self:
+            nothing = Handle(int, (), asyncio.get_running_loop())
+            nothing.cancel()
+            return nothing
+        return super().popleft()
+
+
 class PrioritySchedulingMixin(AbstractSchedulingLoop):
     """Makes an asyncio loop run what is ready in the order of priorities. `init` comes after the loop's own."""
 
@@ -154,7 +166,7 @@ class PrioritySchedulingMixin(AbstractSchedulingLoop):
 
     def init(self) -> None:
         """Put the queue in its place."""
-        queue: PosPriorityQueue[Handle] = PosPriorityQueue(self.get_priority)
+        queue = _ReadyQueue(self.get_priority)
         queue.extend(self._ready)
         self._ready = queue
 
@@ -170,8 +182,8 @@ class PrioritySchedulingMixin(AbstractSchedulingLoop):
     def queue_len(self) -> int:
         return len(self._ready)
 
-    def queue_items(self) -> Iterable[Handle]:
-        return self.get_ready_queue()
+    def queue_items(self) -> Iterator[Handle]:
+        return iter(self.get_ready_queue())
 
     def queue_find(self, key: Callable[[Handle], bool], remove: bool = False) -> Handle | None:
         return self.get_ready_queue().find(key, remove)
@@ -193,9 +205,6 @@ class PrioritySchedulingMixin(AbstractSchedulingLoop):
         self.queue_insert_pos(handle, position)
         return handle
 
-    def task_from_handle(self, handle: Handle) -> TaskAny | None:
-        return task_from_handle(handle)
-
-    def task_reschedule(self, task: TaskAny) -> None:
+    def task_reschedule(self, task: Task[Any]) -> None:
         """Find a task's place anew, if it is ready."""
         self.get_ready_queue().reschedule(lambda handle: task_from_handle(handle) is task, priority_of(task))

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from enum import Enum
 from typing import Any, Literal
 
-from ..loop.eventloop import DefaultEventLoopPolicy, _ignore_asyncio_policy_deprecation, _warn_policy_deprecated
+from ...._scheduling_policy import SchedulingEventLoopPolicy
 from ._priority_loop import PosPriorityQueue, PrioritySchedulingMixin, priority_of
 from ._priority_loop import PriorityValue as PriorityValue
 
@@ -287,16 +287,9 @@ if hasattr(asyncio, "ProactorEventLoop"):
     __all__ += ["PriorityProactorEventLoop"]
 
 
-class PriorityEventLoopPolicy(DefaultEventLoopPolicy):  # type: ignore[misc]
+class PriorityEventLoopPolicy(SchedulingEventLoopPolicy):
     """Makes loops that know priorities."""
-
-    def __init__(self) -> None:
-        _warn_policy_deprecated("PriorityEventLoopPolicy")
-        with _ignore_asyncio_policy_deprecation():
-            super().__init__()
 
     def new_event_loop(self) -> AbstractEventLoop:
         loop: AbstractEventLoop = DefaultPriorityEventLoop()
         return loop
-
-
