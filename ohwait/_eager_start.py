@@ -186,7 +186,7 @@ def eager_ctx(
     task_factory: Callable[[Coroutine[Any, Any, T]], _eager.Cancellable[T]] | None = None,
     msg: str | None = None,
 ) -> cancelling[_eager.Cancellable[T]]:
-    """``cancelling(coro_eager(coro))``: start a coroutine, and cancel it where its block is left without awaiting it."""
+    """``cancelling(coro_eager(coro))``: start a coroutine, and cancel it if its block is left before it is done."""
     return cancelling(coro_eager(coro, task_factory=task_factory), msg)
 
 
@@ -210,7 +210,7 @@ _swap = getattr(asyncio.tasks, "_swap_current_task", None)
 _eager.configure(
     running_loop=asyncio._get_running_loop,
     swap=_swap,
-    current=None if _swap is not None else getattr(asyncio.tasks, "_current_tasks"),  # noqa: B009: unknown to mypy
+    current=None if _swap is not None else getattr(asyncio.tasks, "_current_tasks"),  # noqa: B009
     eager_task=asyncio.Task if hasattr(asyncio, "eager_task_factory") else None,
     stand_in=StartingTask,
     cancelled=asyncio.CancelledError,

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-_TASKS: tuple[type, ...] = (asyncio.Task, getattr(asyncio.tasks, "_PyTask", asyncio.Task))
+_TASKS: tuple[type[Task[Any]], ...] = (asyncio.Task, getattr(asyncio.tasks, "_PyTask", asyncio.Task))
 """The Task that is used and, where that one is C, the one written in Python."""
 
 

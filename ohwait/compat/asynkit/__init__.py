@@ -1,8 +1,11 @@
 """asynkit 0.20's documented names on top of ohwait: ``from ohwait.compat import asynkit``.
 
-The names, their arguments and what they do are those that asynkit by Kristján Valur Jónsson documents; the work is done
-by `ohwait.eager`, `ohwait.monitor` and the modules here. Plain functions that wait with ``ohwait`` take part everywhere.
+The names, their arguments and what they do are those that asynkit by Kristján Valur Jónsson documents; the work is
+done by `ohwait.eager`, `ohwait.monitor`, `ohwait.scheduling` and the modules here. Plain functions that wait with
+``ohwait`` take part everywhere.
 """
+
+# ruff: noqa: F403
 
 from . import coroutine as _coroutine
 from . import monitor as _monitor

@@ -42,7 +42,7 @@ def _detect_native_eager_task_factory() -> bool:
 
 
 def enable_eager_tasks() -> None:
-    """Give asyncio `eager_task_factory`, `create_eager_task_factory` and ``create_task(eager_start=)`` if it lacks them.
+    """Give asyncio `eager_task_factory`, `create_eager_task_factory`, ``create_task(eager_start=)`` if it lacks them.
 
     For the whole process, until `disable_eager_tasks`.
     """
@@ -87,7 +87,7 @@ def _create_task(native: Callable[..., Any]) -> Callable[..., Any]:
         if not _detect_native_eager_task_factory():
             return coroutine.create_task(coro, eager_start=True, **kwargs)
         factory = loop.get_task_factory()
-        loop.set_task_factory(asyncio.eager_task_factory)
+        loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
         try:
             return native(coro, **kwargs)
         finally:

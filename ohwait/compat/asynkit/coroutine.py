@@ -6,7 +6,7 @@ import asyncio
 from asyncio import Future
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 from ... import eager as _native
 from ..._eager_tasks import TaskLikeFuture, lazy_task_factory
@@ -167,13 +167,10 @@ def create_task(
         kwargs["context"] = context
     if not eager_start:
         return asyncio.create_task(coro, name=name, **kwargs)
-    future = eager_task_factory(asyncio.get_running_loop(), coro, name=name, **kwargs)
-    return cast("Future[T]", future)
+    return eager_task_factory(asyncio.get_running_loop(), coro, name=name, **kwargs)
 
 
 def drive_async(coro: Coroutine[Any, Any, T], callback: Callable[[Any], Any]) -> T:
     """`coro_drive` within a sync-drive context: `in_sync_drive` is true in the coroutine and in the callback."""
     with _sync_drive.session():
         return coro_drive(coro, callback)
-
-

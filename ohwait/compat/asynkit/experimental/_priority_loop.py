@@ -116,12 +116,10 @@ class PosPriorityQueue(Generic[T]):
 
     def find(self, key: Callable[[T], bool], remove: bool = False) -> T | None:
         """The first object for which key(object) is true, removed if asked; None without one."""
-        for obj in self:
-            if key(obj):
-                if remove:
-                    self._pq.find(lambda other: other is obj, remove=True)
-                return obj
-        return None
+        found = next((obj for obj in self if key(obj)), None)
+        if remove and found is not None:
+            self._pq.find(lambda other: other is found, remove=True)
+        return found
 
     def reschedule(self, key: Callable[[T], bool], new_priority: float) -> T | None:
         """Change an object's priority; return it, or None if there is none for which key(object) is true."""

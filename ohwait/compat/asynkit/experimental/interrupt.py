@@ -135,8 +135,8 @@ def _step_of(
         return lambda exception: _Step(task, run_in_python, exception)
     handle = ready_find(task, loop)
     wakeup = None if waiter is None else _callback_of(task, waiter)
-    if wakeup is None and handle is not None and type(handle._callback).__name__ != "TaskStepMethWrapper":
-        found: Any = handle._callback
+    found: Any = getattr(handle, "_callback", None)
+    if wakeup is None and found is not None and type(found).__name__ != "TaskStepMethWrapper":
         wakeup = found._run_in_c if isinstance(found, _WakeUp) else found
     if wakeup is None:
         raise RuntimeError(
@@ -189,10 +189,11 @@ async def task_timeout(timeout: float | None) -> AsyncGenerator[None, None]:
         return
     expired = TimeoutInterrupt()
     active = True
+    interrupters: set[Future[None]] = set()
 
     def interrupt() -> None:
         if active:
-            asyncio.ensure_future(_interrupt_unless_over())
+            interrupters.add(asyncio.ensure_future(_interrupt_unless_over()))
 
     async def _interrupt_unless_over() -> None:
         if active and not task.done():
@@ -207,7 +208,7 @@ async def task_timeout(timeout: float | None) -> AsyncGenerator[None, None]:
     except TimeoutInterrupt as raised:
         if raised is not expired:
             raise
-        raise asyncio.TimeoutError from raised
+        raise TimeoutError from raised
     finally:
         active = False
         handle.cancel()

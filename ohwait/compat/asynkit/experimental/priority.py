@@ -244,8 +244,10 @@ class PriorityTask(Task[Any], BasePriorityObject):
     def effective_priority(self) -> float:
         """Its own priority, or that of a task that waits for a lock which it holds, whichever is lower."""
         waiting = (lock.effective_priority() for lock in self._owned)
-        return min((value for value in waiting if value is not None and value < self.priority_value),
-                   default=self.priority_value)
+        return min(
+            (value for value in waiting if value is not None and value < self.priority_value),
+            default=self.priority_value,
+        )
 
     def reschedule(self) -> None:
         """Find its new place in the ready queue, if its loop knows priorities and it is there."""
@@ -276,7 +278,10 @@ DefaultPriorityEventLoop: Any = PrioritySelectorEventLoop
 
 if hasattr(asyncio, "ProactorEventLoop"):
 
-    class PriorityProactorEventLoop(asyncio.ProactorEventLoop, PrioritySchedulingMixin):
+    class PriorityProactorEventLoop(
+        asyncio.ProactorEventLoop,  # type: ignore[name-defined,misc]
+        PrioritySchedulingMixin,
+    ):
         """asyncio's proactor loop (Windows), which runs what is ready in the order of priorities."""
 
         def __init__(self, arg: Any = None) -> None:

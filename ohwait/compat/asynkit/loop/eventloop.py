@@ -24,4 +24,3 @@ __all__ = [
 if hasattr(_scheduling_loops, "SchedulingProactorEventLoop"):
     SchedulingProactorEventLoop = _scheduling_loops.SchedulingProactorEventLoop
     __all__ += ["SchedulingProactorEventLoop"]
-
