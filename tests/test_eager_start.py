@@ -129,7 +129,7 @@ class TestBadArguments:
 
     def test_no_context(self) -> None:
         coroutine: Any = at_once()
-        with pytest.raises(TypeError, match="must be a contextvars.Context"):
+        with pytest.raises(TypeError, match=r"must be a contextvars\.Context"):
             CoroStart(coroutine, context={})  # type: ignore[arg-type]
         coroutine.close()
 
