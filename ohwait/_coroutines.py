@@ -70,14 +70,20 @@ def coro_is_suspended(coro: Suspendable) -> bool:
     suspended = getattr(coro, prefix + "suspended", None)
     if suspended is not None:
         return bool(suspended)
-    frame: FrameType | None = getattr(coro, prefix + "frame")
+    frame: FrameType | None = getattr(coro, prefix + "frame")  # An async generator before CPython 3.12.
     return frame is not None and not _is_created(frame) and not _is_executing(frame)
 
 
 def coro_is_new(coro: Suspendable) -> bool:
     """Whether it was made and has not begun."""
-    frame = coro_get_frame(coro)
-    return frame is not None and not coro_is_suspended(coro) and _is_created(frame) and not _is_executing(frame)
+    prefix = _prefix(coro)
+    frame: FrameType | None = getattr(coro, prefix + "frame")
+    if frame is None:
+        return False
+    suspended = getattr(coro, prefix + "suspended", None)
+    if suspended is None:
+        return _is_created(frame)
+    return not suspended and not getattr(coro, prefix + "running")
 
 
 def coro_is_done(coro: Suspendable) -> bool:
@@ -86,19 +92,17 @@ def coro_is_done(coro: Suspendable) -> bool:
 
 
 def _is_created(frame: FrameType) -> bool:
-    return frame.f_lasti < 0 or frame.f_code.co_code[frame.f_lasti] == _RETURN_GENERATOR
+    return frame.f_code.co_code[frame.f_lasti] == _RETURN_GENERATOR
 
 
 def _is_executing(frame: FrameType) -> bool:
-    """Whether the frame is on a thread's stack: only there it has a caller (or is the outermost one)."""
-    return frame.f_back is not None or frame is _outermost()
-
-
-def _outermost() -> FrameType:
-    frame = sys._getframe()
-    while frame.f_back is not None:
-        frame = frame.f_back
-    return frame
+    """Whether the frame is on a thread's stack: only there it has a caller, unless it is the outermost one."""
+    if frame.f_back is not None:
+        return True
+    outermost = sys._getframe()
+    while outermost.f_back is not None:
+        outermost = outermost.f_back
+    return frame is outermost
 
 
 # ---- __await__ methods ----

@@ -69,14 +69,14 @@ class TestOrder:
 
         async def started() -> None:
             log.append(1)
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.03)
             log.append(2)
 
         async def caller() -> None:
             log.append("a")
             future = convert(started())
             log.append("b")
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
             log.append("c")
             await future
 

@@ -81,14 +81,18 @@ def coro_drive(coro: Coroutine[Any, Any, T], callback: Callable[[Any], Any]) -> 
         error = None
 
 
+def drive_async(coro: Coroutine[Any, Any, T], callback: Callable[[Any], Any]) -> T:
+    """`coro_drive` within a sync-drive context: `in_sync_drive` is true in the coroutine and in the callback."""
+    with session():
+        return coro_drive(coro, callback)
+
+
 def await_sync(coro: Coroutine[Any, Any, T], *, ignore_nullsleep: bool = True) -> T:
     """Run a coroutine that does not suspend; a bare yield, as of ``asyncio.sleep(0)``, counts as none by default.
 
     Raises:
         SynchronousError: if it suspended. `SynchronousAbort` was raised in it there; if it returns, that is the result.
     """
-    from . import coroutine  # Its drive_async() is the one that may be replaced.
-
     abort = SynchronousAbort("suspended where it must not")
     aborted = False
 
@@ -102,7 +106,7 @@ def await_sync(coro: Coroutine[Any, Any, T], *, ignore_nullsleep: bool = True) -
         raise abort
 
     try:
-        return coroutine.drive_async(coro, callback)
+        return drive_async(coro, callback)
     except (SynchronousAbort, GeneratorExit) as raised:
         if not aborted or (raised is not abort and not isinstance(raised, GeneratorExit)):
             raise

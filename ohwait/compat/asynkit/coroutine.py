@@ -22,7 +22,6 @@ from ...eager import (
     coro_is_new,
     coro_is_suspended,
 )
-from . import _sync_drive
 from ._sync_drive import (
     EnterAsyncMethod,
     LeaveSyncMethod,
@@ -30,6 +29,7 @@ from ._sync_drive import (
     aiter_sync,
     await_sync,
     coro_drive,
+    drive_async,
     enterasync,
     enterasyncmethod,
     in_sync_drive,
@@ -168,9 +168,3 @@ def create_task(
     if not eager_start:
         return asyncio.create_task(coro, name=name, **kwargs)
     return eager_task_factory(asyncio.get_running_loop(), coro, name=name, **kwargs)
-
-
-def drive_async(coro: Coroutine[Any, Any, T], callback: Callable[[Any], Any]) -> T:
-    """`coro_drive` within a sync-drive context: `in_sync_drive` is true in the coroutine and in the callback."""
-    with _sync_drive.session():
-        return coro_drive(coro, callback)
