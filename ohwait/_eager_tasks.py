@@ -6,7 +6,6 @@ import asyncio
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
-from inspect import signature
 from itertools import count
 from typing import Any, Protocol, TypeVar, cast
 
@@ -128,11 +127,9 @@ def create_eager_task_factory(constructor: Callable[..., Any]) -> TaskFactory:
     if make is None:
         return lazy_task_factory(constructor)
     native = make(constructor)
-    if "eager_start" in signature(native).parameters:
-        return native
 
     def factory(loop: AbstractEventLoop, coro: Coroutine[Any, Any, T], /, **kwargs: Any) -> Future[T]:
-        eager_start = kwargs.pop("eager_start", None)  # uvloop passes it on all versions.
+        eager_start = kwargs.pop("eager_start", None)  # uvloop passes None where nothing was said.
         if eager_start is None or eager_start:
             return native(loop, coro, **kwargs)
         lazy: Future[T] = constructor(coro, loop=loop, **kwargs)

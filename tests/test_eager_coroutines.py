@@ -163,11 +163,11 @@ class TestAwaitSync:
         assert isinstance(caught.value, OhwaitError) and isinstance(caught.value.__cause__, SynchronousAbort)
 
     def test_plain_functions_in_between(self) -> None:
-        def plain() -> None:
+        def plain(*values: int) -> None:
             ohwait(asyncio.sleep(0))
 
         async def host() -> None:
-            plain()
+            plain(1, 2, 3)  # On 3.15 a host's value stack must have room for it to be seen awaiting.
 
         with pytest.raises(SynchronousError, match=r"host\(\) failed .* in __sleep0\(\)"):
             await_sync(host())
