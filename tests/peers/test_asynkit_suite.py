@@ -7,6 +7,7 @@ the suite asks for are made here.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
+import ohwait
 
 pytest.importorskip("anyio", reason="asynkit's tests run under anyio's pytest plugin")
 
@@ -126,7 +129,8 @@ def test_suite_passes(suite: Path) -> None:
     left_out = [part for name in EXCEPTIONS for part in ("--deselect", f"tests/{name}")]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pytest.ini", "tests", *left_out]
     (suite / "pytest.ini").write_text("[pytest]\nfilterwarnings =\n    ignore::pytest.PytestUnknownMarkWarning\n")
-    done = subprocess.run(command, cwd=suite, capture_output=True, text=True, timeout=500)
+    environment = {**os.environ, "PYTHONPATH": str(Path(ohwait.__file__).resolve().parent.parent)}
+    done = subprocess.run(command, cwd=suite, env=environment, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed and int(passed[1]) >= ENOUGH, done.stdout[-2000:]
