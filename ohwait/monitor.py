@@ -197,7 +197,8 @@ class GeneratorObject(_monitor.GeneratorBase, Generic[T, V]):
 
             Raises:
                 MonitorError: nobody iterates.
-                GeneratorExit: the generator is closed; called in another task, this is raised there too.
+                GeneratorExit: the generator is closed.
+                asyncio.CancelledError: it was closed, or has ended, while this waited in another task.
             """
 
     def yield_now(self, value: T) -> V:
@@ -237,6 +238,7 @@ _TEXTS: dict[tuple[str, type], str] = {
         "asyncio's loops only, where tasks wait for futures: call it in the coroutine, or use a channel"
     ),
     ("other-loop", GeneratorObject): "ayield() was called{place} in another event loop than the one that iterates",
+    ("awaited-twice", GeneratorObject): "an ayield(){place} is awaited by two tasks",
     ("resumed-early", GeneratorObject): "an ayield() in another task was resumed{place} before it was answered",
 }
 

@@ -10,7 +10,8 @@ int mon_names_init(void)
     const struct { PyObject **place; const char *name; } all[] = {
         {&mon_names.throw, "throw"}, {&mon_names.close, "close"}, {&mon_names.done, "done"},
         {&mon_names.result, "result"}, {&mon_names.cancel, "cancel"}, {&mon_names.get_loop, "get_loop"},
-        {&mon_names.call_soon, "call_soon"}, {&mon_names.add_done_callback, "add_done_callback"},
+        {&mon_names.call_soon, "call_soon"},
+        {&mon_names.call_soon_threadsafe, "call_soon_threadsafe"}, {&mon_names.add_done_callback, "add_done_callback"},
         {&mon_names.remove_done_callback, "remove_done_callback"}, {&mon_names.blocking, "_asyncio_future_blocking"},
         {&mon_names.msg, "msg"}, {&mon_names.cr_frame, "cr_frame"}, {&mon_names.cr_await, "cr_await"},
         {&mon_names.cr_code, "cr_code"},
@@ -137,6 +138,18 @@ void mon_chain_runtime_error(const char *text)
     PyException_SetCause(error, Py_NewRef(cause));
     PyException_SetContext(error, cause);
     py_raise(error);
+}
+
+PyObject *mon_cancelled_error(PyObject *text)
+{
+    PyObject *module = PyImport_ImportModule("asyncio.exceptions");
+    PyObject *type = module == NULL ? NULL : PyObject_GetAttrString(module, "CancelledError");
+    Py_XDECREF(module);
+    PyObject *error = type == NULL      ? NULL
+                      : text == Py_None ? PyObject_CallNoArgs(type)
+                                        : PyObject_CallOneArg(type, text);
+    Py_XDECREF(type);
+    return error;
 }
 
 int mon_check_coroutine(PyObject *object, const char *function)

@@ -37,7 +37,7 @@ static void detach(iterator *self)
     if (self->generator->active == (PyObject *)self) {
         self->generator->active = NULL;
     }
-    mon_fail_all(self, PyExc_GeneratorExit);
+    mon_cancel_all(self);
 }
 
 static int iterator_clear(PyObject *object)

@@ -13,6 +13,7 @@ PyObject *mon_message_new(channel *channel, PyObject *data)
     self->blocking = false;
     self->receiver = NULL;
     self->callback = self->context = self->loop = self->outcome = NULL;
+    self->thread = 0;
     self->failed = false;
     PyObject_GC_Track(self);
     return (PyObject *)self;
@@ -56,11 +57,17 @@ static void message_dealloc(PyObject *object)
     PyObject_GC_Del(object);
 }
 
-static PyObject *running_loop(void)
+/* asyncio's loop that runs in this thread, or None, kept in the message.  Borrowed; NULL with an exception set. */
+static PyObject *running_loop(message *self)
 {
+    if (self->loop != NULL) {
+        return self->loop;
+    }
     PyObject *events = PyImport_ImportModule("asyncio.events");
     PyObject *loop = events == NULL ? NULL : PyObject_CallMethod(events, "_get_running_loop", NULL);
     Py_XDECREF(events);
+    self->loop = loop;
+    self->thread = PyThread_get_thread_ident();
     return loop;
 }
 
@@ -75,12 +82,11 @@ static int may_send(message *self)
         mon_refuse(channel->active == NULL ? "inactive" : "other-task", (PyObject *)channel);
         return -1;
     }
-    self->loop = running_loop();
-    if (self->loop == Py_None) {
-        Py_CLEAR(self->loop);
+    PyObject *loop = running_loop(self);
+    if (loop == Py_None) {
         mon_refuse("no-asyncio", (PyObject *)channel);
     }
-    return self->loop == NULL ? -1 : 0;
+    return loop == NULL || loop == Py_None ? -1 : 0;
 }
 
 /* The reply to a message that waited in another task. */
@@ -175,11 +181,17 @@ static int set_blocking(PyObject *object, PyObject *value, void *none)
 
 static PyObject *message_get_loop(PyObject *object, PyObject *none)
 {
-    message *self = (message *)object;
-    if (self->loop == NULL) {
-        self->loop = running_loop();
+    return Py_XNewRef(running_loop((message *)object));
+}
+
+static int send_to_iterator(message *self)
+{
+    PyObject *active = self->channel->active;
+    if (active == NULL || !Py_IS_TYPE(active, &mon_iterator_type)) {
+        mon_refuse(active == NULL ? "inactive" : "other-task", (PyObject *)self->channel);
+        return -1;
     }
-    return Py_XNewRef(self->loop);
+    return mon_enqueue((iterator *)active, self);
 }
 
 static PyObject *message_add_done_callback(PyObject *object, PyObject *args, PyObject *keywords)
@@ -190,23 +202,20 @@ static PyObject *message_add_done_callback(PyObject *object, PyObject *args, PyO
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:add_done_callback", names, &callback, &context)) {
         return NULL;
     }
-    PyObject *active = self->channel->active;
-    if (active == NULL || !Py_IS_TYPE(active, &mon_iterator_type) || self->callback != NULL) {
-        mon_refuse(active == NULL ? "inactive" : "other-task", (PyObject *)self->channel);
+    if (self->callback != NULL || self->outcome != NULL) {
+        mon_refuse("awaited-twice", (PyObject *)self->channel);
         return NULL;
     }
-    PyObject *loop = message_get_loop(object, NULL);
-    if (loop == NULL) {
+    if (running_loop(self) == NULL) {
         return NULL;
     }
-    Py_DECREF(loop);
     self->callback = Py_NewRef(callback);
     self->context = context == Py_None ? NULL : Py_NewRef(context);
-    if (mon_enqueue((iterator *)active, self) < 0) {
-        Py_CLEAR(self->callback);
-        return NULL;
+    if (send_to_iterator(self) == 0) {
+        Py_RETURN_NONE;
     }
-    Py_RETURN_NONE;
+    /* An exception from here would go to the event loop, and the task wait for ever: it is told like an answer. */
+    return mon_complete(self, py_take_raised(), true) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *message_done(PyObject *object, PyObject *none)
@@ -239,17 +248,17 @@ static PyObject *message_cancel(PyObject *object, PyObject *args, PyObject *keyw
     if (self->outcome != NULL || self->callback == NULL) {
         Py_RETURN_FALSE;
     }
-    PyObject *module = PyImport_ImportModule("asyncio.exceptions");
-    PyObject *type = module == NULL ? NULL : PyObject_GetAttrString(module, "CancelledError");
-    Py_XDECREF(module);
-    PyObject *error = type == NULL       ? NULL
-                      : text == Py_None  ? PyObject_CallNoArgs(type)
-                                         : PyObject_CallOneArg(type, text);
-    Py_XDECREF(type);
+    PyObject *error = mon_cancelled_error(text);
     if (error == NULL || mon_complete(self, error, true) < 0) {
         return NULL;
     }
     Py_RETURN_TRUE;
+}
+
+static PyObject *get_name(PyObject *object, void *none)
+{
+    channel *channel = ((message *)object)->channel;
+    return PyUnicode_FromString(mon_is_generator(channel) ? "GeneratorObject.ayield" : "Monitor.oob");
 }
 
 static PyMethodDef message_methods[] = {
@@ -266,6 +275,8 @@ static PyMethodDef message_methods[] = {
 
 static PyGetSetDef message_properties[] = {
     {"_asyncio_future_blocking", get_blocking, set_blocking, NULL, NULL},
+    {"__name__", get_name, NULL, NULL, NULL},
+    {"__qualname__", get_name, NULL, NULL, NULL},
     {NULL},
 };
 

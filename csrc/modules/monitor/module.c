@@ -111,7 +111,7 @@ static PyMethodDef generator_methods[] = {
     {NULL},
 };
 
-static PyTypeObject generator_type = {
+PyTypeObject mon_generator_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "ohwait._monitor.GeneratorBase",
     .tp_doc = "What ohwait.monitor.GeneratorObject does in C.",
@@ -204,7 +204,7 @@ static int add_types(PyObject *module)
 {
     mon_oob_data_type.tp_base = base_type();
     const struct { const char *name; PyTypeObject *type; } all[] = {
-        {"Channel", &mon_channel_type}, {"MonitorBase", &monitor_type}, {"GeneratorBase", &generator_type},
+        {"Channel", &mon_channel_type}, {"MonitorBase", &monitor_type}, {"GeneratorBase", &mon_generator_type},
         {"Message", &mon_message_type}, {"Wait", &mon_wait_type}, {"Step", &mon_step_type},
         {"Parked", &mon_parked_type}, {"GeneratorObjectIterator", &mon_iterator_type}, {"OOBData", &mon_oob_data_type},
     };

@@ -41,6 +41,7 @@ struct message {
     PyObject *callback;     /* Owned: wakes the task; NULL for a message that is not in another task */
     PyObject *context;      /* Owned: for the callback; may be NULL */
     PyObject *loop;         /* Owned: that task's */
+    unsigned long thread;   /* that loop's, once the loop is known */
     PyObject *outcome;      /* Owned: the reply, or the exception to raise; NULL so far */
     bool failed;
 };
@@ -59,6 +60,7 @@ struct iterator {
     bool executing;         /* the coroutine runs now */
     bool own_turn;          /* the coroutine itself yielded last, or has not begun: an answer is for it */
     bool owed;              /* the event loop has resumed the coroutine, which was not told yet */
+    unsigned long thread;   /* where the coroutine ran last */
     PyObject *weakrefs;
 };
 
@@ -72,12 +74,14 @@ struct parked {
     bool interrupted;       /* woken by a message: the future may be pending */
 };
 
-extern PyTypeObject mon_channel_type, mon_message_type, mon_wait_type, mon_iterator_type, mon_step_type,
+extern PyTypeObject mon_channel_type, mon_generator_type, mon_message_type, mon_wait_type, mon_iterator_type, mon_step_type,
     mon_parked_type, mon_oob_data_type;
 
+static inline bool mon_is_generator(channel *channel) { return PyObject_TypeCheck(channel, &mon_generator_type); }
+
 typedef struct {
-    PyObject *throw, *close, *done, *result, *cancel, *get_loop, *call_soon, *add_done_callback, *remove_done_callback,
-        *blocking, *msg, *cr_frame, *cr_await, *cr_code;
+    PyObject *throw, *close, *done, *result, *cancel, *get_loop, *call_soon, *call_soon_threadsafe, *add_done_callback,
+        *remove_done_callback, *blocking, *msg, *cr_frame, *cr_await, *cr_code;
 } mon_name_table;
 extern mon_name_table mon_names;
 extern PyObject *mon_kw_context, *mon_kw_msg;       /* ("context",) and ("msg",) */
@@ -100,6 +104,8 @@ PyObject *mon_exception_of(PyObject *const *args, Py_ssize_t count);
 PyObject *mon_method_result(PySendResult status, PyObject *result);
 /* Replace the exception that is set by RuntimeError(text), of which it is the cause. */
 void mon_chain_runtime_error(const char *text);
+/* asyncio's, with the text unless that is None.  New reference. */
+PyObject *mon_cancelled_error(PyObject *text);
 /* 0 if it can be driven as a coroutine; else TypeError is set, naming `function`. */
 int mon_check_coroutine(PyObject *object, const char *function);
 
@@ -124,8 +130,8 @@ message *mon_next(iterator *iterator);
 int mon_complete(message *message, PyObject *outcome, bool failed);
 /* It is not waiting for an answer any more. */
 void mon_withdraw(message *message);
-/* Complete all messages from other tasks by raising `kind`.  Keeps the exception that is set. */
-void mon_fail_all(iterator *iterator, PyObject *kind);
+/* The generator ends: messages from other tasks raise CancelledError.  Keeps the exception that is set. */
+void mon_cancel_all(iterator *iterator);
 
 /* ---- parked.c --------------------------------------------------------------------------------------------------- */
 
@@ -135,8 +141,8 @@ int mon_is_done(PyObject *future);
 parked *mon_park(PyObject *future);
 /* Have its task go on although the future is pending.  -1: an exception is set. */
 int mon_interrupt(parked *parked);
-/* loop.call_soon(callback, argument, context=context).  -1: an exception is set. */
-int mon_call_soon(PyObject *loop, PyObject *callback, PyObject *argument, PyObject *context);
+/* loop.method(callback, argument, context=context), method call_soon or its relative.  -1: an exception is set. */
+int mon_call_soon(PyObject *method, PyObject *loop, PyObject *callback, PyObject *argument, PyObject *context);
 
 /* ---- step.c, wait.c, iterator.c --------------------------------------------------------------------------------- */
 

@@ -40,10 +40,10 @@ parked *mon_park(PyObject *future)
     return self;
 }
 
-int mon_call_soon(PyObject *loop, PyObject *callback, PyObject *argument, PyObject *context)
+int mon_call_soon(PyObject *method, PyObject *loop, PyObject *callback, PyObject *argument, PyObject *context)
 {
     PyObject *args[] = {loop, callback, argument, context};
-    PyObject *handle = PyObject_VectorcallMethod(mon_names.call_soon, args, 3, context == NULL ? NULL : mon_kw_context);
+    PyObject *handle = PyObject_VectorcallMethod(method, args, 3, context == NULL ? NULL : mon_kw_context);
     Py_XDECREF(handle);
     return handle == NULL ? -1 : 0;
 }
@@ -70,7 +70,7 @@ int mon_interrupt(parked *self)
     self->interrupted = true;
     PyObject *callback = self->callback;
     self->callback = NULL;
-    int status = mon_call_soon(loop, callback, (PyObject *)self, self->context);
+    int status = mon_call_soon(mon_names.call_soon, loop, callback, (PyObject *)self, self->context);
     Py_DECREF(callback);
     Py_DECREF(loop);
     return status;
@@ -115,7 +115,8 @@ static PyObject *add_done_callback(PyObject *object, PyObject *args, PyObject *k
     }
     if (self->interrupted) {
         PyObject *loop = PyObject_CallMethodNoArgs(self->future, mon_names.get_loop);
-        int status = loop == NULL ? -1 : mon_call_soon(loop, callback, object, context == Py_None ? NULL : context);
+        int status = loop == NULL ? -1 : mon_call_soon(mon_names.call_soon, loop, callback, object,
+                                                       context == Py_None ? NULL : context);
         Py_XDECREF(loop);
         return status < 0 ? NULL : Py_NewRef(Py_None);
     }

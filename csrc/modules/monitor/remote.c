@@ -1,26 +1,10 @@
 /* Messages from other tasks than the one that iterates: asyncio's loops only, where a task waits for a future. */
 #include "monitor.h"
 
-static int same_loop(iterator *iterator, message *message)
-{
-    if (iterator->parked == NULL) {
-        return 1;
-    }
-    PyObject *loop = PyObject_CallMethodNoArgs(iterator->parked->future, mon_names.get_loop);
-    if (loop == NULL) {
-        return -1;
-    }
-    Py_DECREF(loop);
-    return loop == message->loop;
-}
-
 int mon_enqueue(iterator *self, message *message)
 {
-    int same = same_loop(self, message);
-    if (same <= 0) {
-        if (same == 0) {
-            mon_refuse("other-loop", (PyObject *)message->channel);
-        }
+    if (self->thread != PyThread_get_thread_ident()) {
+        mon_refuse("other-loop", (PyObject *)message->channel);
         return -1;
     }
     if (self->queue == NULL && (self->queue = PyList_New(0)) == NULL) {
@@ -82,35 +66,39 @@ int mon_complete(message *self, PyObject *outcome, bool failed)
     if (self->callback != NULL) {
         PyObject *callback = self->callback;
         self->callback = NULL;
-        status = mon_call_soon(self->loop, callback, (PyObject *)self, self->context);
+        bool here = self->thread == PyThread_get_thread_ident();
+        status = mon_call_soon(here ? mon_names.call_soon : mon_names.call_soon_threadsafe, self->loop, callback,
+                               (PyObject *)self, self->context);
         Py_DECREF(callback);
     }
     Py_DECREF(self);
     return status;
 }
 
-static void fail(message *self, PyObject *kind)
+static void cancel(message *self)
 {
     Py_INCREF(self);
-    PyObject *error = PyObject_CallNoArgs(kind);
+    PyObject *text = PyUnicode_FromString("the generator that ayield() was called for has ended");
+    PyObject *error = text == NULL ? NULL : mon_cancelled_error(text);
+    Py_XDECREF(text);
     if (error == NULL || mon_complete(self, error, true) < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
     }
     Py_DECREF(self);
 }
 
-void mon_fail_all(iterator *self, PyObject *kind)
+void mon_cancel_all(iterator *self)
 {
     if (self->yielder == NULL && (self->queue == NULL || PyList_GET_SIZE(self->queue) == 0)) {
         return;
     }
     PyObject *error = py_take_raised();
     if (self->yielder != NULL) {
-        fail(self->yielder, kind);
+        cancel(self->yielder);
     }
     message *next;
     while ((next = mon_next(self)) != NULL) {
-        fail(next, kind);
+        cancel(next);
         Py_DECREF(next);
     }
     if (error != NULL) {

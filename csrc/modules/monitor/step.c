@@ -5,7 +5,7 @@
  */
 #include "monitor.h"
 
-typedef enum { NEW, SUSPENDED, OVER } progress;
+typedef enum { NEW, BEGUN, OVER } progress;
 
 typedef struct {
     PyObject_HEAD
@@ -45,7 +45,7 @@ static int step_clear(PyObject *object)
 static void step_dealloc(PyObject *object)
 {
     PyObject_GC_UnTrack(object);
-    if (((step *)object)->progress == SUSPENDED) {
+    if (((step *)object)->progress == BEGUN) {
         ((step *)object)->iterator->running = false;
     }
     step_clear(object);
@@ -132,7 +132,7 @@ static PySendResult finish(step *self, PySendResult status, PyObject **result)
     if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration) || PyErr_ExceptionMatches(PyExc_GeneratorExit)) {
         iterator->closed = true;
     }
-    mon_fail_all(iterator, PyExc_GeneratorExit);
+    mon_cancel_all(iterator);
     return leave_raising(self, result);
 }
 
@@ -145,7 +145,6 @@ static PySendResult park(step *self, PyObject **result)
         return leave_raising(self, result);
     }
     *result = Py_NewRef((PyObject *)iterator->parked);
-    self->progress = SUSPENDED;
     return PYGEN_NEXT;
 }
 
@@ -162,6 +161,7 @@ static PySendResult settle(step *self, PySendResult status, PyObject **result)
         return finish(self, status, result);
     }
     PyObject *yielded = *result;
+    *result = NULL;
     if (mon_is_for(yielded, iterator->generator)) {
         return deliver(self, (message *)yielded, result);
     }
@@ -173,7 +173,7 @@ static PySendResult settle(step *self, PySendResult status, PyObject **result)
             iterator->owed = true;
             return deliver(self, NULL, result);
         }
-        self->progress = SUSPENDED;
+        *result = yielded;
         return PYGEN_NEXT;
     }
     Py_XSETREF(iterator->waits_for, yielded);
@@ -192,6 +192,7 @@ static PySendResult drive(step *self, bool throws, PyObject *value, PyObject **r
     Py_CLEAR(iterator->parked);
     iterator->owed = false;
     iterator->begun = iterator->executing = true;
+    iterator->thread = PyThread_get_thread_ident();
     PySendResult status = throws ? mon_throw(iterator->generator, iterator->coroutine, value, result)
                                  : mon_send(iterator->generator, iterator->coroutine, value, result);
     iterator->executing = false;
@@ -257,6 +258,7 @@ static PySendResult begin(step *self, PyObject **result)
     if (!iterator->begun && self->kind == STEP_SEND && self->value != NULL && self->value != Py_None) {
         return fail_new(self, PyExc_TypeError, "can't send non-None value to a just-started async generator");
     }
+    self->progress = BEGUN;
     iterator->running = true;
     iterator->generator->active = (PyObject *)iterator;
     PyObject *value = self->value;
@@ -264,7 +266,7 @@ static PySendResult begin(step *self, PyObject **result)
     PySendResult status;
     if (self->kind == STEP_CLOSE) {
         iterator->closed = true;
-        mon_fail_all(iterator, PyExc_GeneratorExit);
+        mon_cancel_all(iterator);
         status = drive(self, true, PyExc_GeneratorExit, result);
     }
     else {
@@ -294,7 +296,7 @@ static PySendResult resume(step *self, PyObject *value, PyObject **result)
 
 static bool is_executing(step *self)
 {
-    if (self->progress == SUSPENDED && self->iterator->executing) {
+    if (self->progress == BEGUN && self->iterator->executing) {
         PyErr_SetString(PyExc_ValueError, "generator object already executing");
         return true;
     }
@@ -348,6 +350,7 @@ static PySendResult throw_into(step *self, PyObject *exception, PyObject **resul
             PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
             return PYGEN_ERROR;
         }
+        self->progress = BEGUN;
         self->iterator->running = true;
         self->iterator->generator->active = (PyObject *)self->iterator;
     }
@@ -368,7 +371,7 @@ static PyObject *step_throw(PyObject *object, PyObject *const *args, Py_ssize_t 
 static PyObject *step_close(PyObject *object, PyObject *none)
 {
     step *self = (step *)object;
-    if (self->progress != SUSPENDED) {
+    if (self->progress != BEGUN) {
         self->progress = OVER;
         Py_RETURN_NONE;
     }
@@ -387,6 +390,19 @@ static PyObject *step_close(PyObject *object, PyObject *none)
     }
     Py_RETURN_NONE;
 }
+
+static PyObject *get_name(PyObject *object, void *none)
+{
+    step_kind kind = ((step *)object)->kind;
+    return PyUnicode_FromFormat("GeneratorObject.%s",
+                                kind == STEP_SEND ? "asend" : kind == STEP_THROW ? "athrow" : "aclose");
+}
+
+static PyGetSetDef step_properties[] = {
+    {"__name__", get_name, NULL, NULL, NULL},
+    {"__qualname__", get_name, NULL, NULL, NULL},
+    {NULL},
+};
 
 static PyMethodDef step_methods[] = {
     {"send", step_send, METH_O, NULL},
@@ -409,4 +425,5 @@ PyTypeObject mon_step_type = {
     .tp_iternext = step_next,
     .tp_as_async = &step_as_async,
     .tp_methods = step_methods,
+    .tp_getset = step_properties,
 };

@@ -202,6 +202,11 @@ static PyObject *of_coroutine(PyObject *object, void *name)
     return PyObject_GetAttr(((wait *)object)->coroutine, *(PyObject **)name);
 }
 
+static PyObject *get_name(PyObject *object, void *none)
+{
+    return PyUnicode_FromString(((wait *)object)->throws ? "Monitor.athrow" : "Monitor.aawait");
+}
+
 static PyObject *wait_repr(PyObject *object)
 {
     wait *self = (wait *)object;
@@ -234,6 +239,8 @@ static PyGetSetDef wait_properties[] = {
     {"cr_frame", of_coroutine, NULL, NULL, &mon_names.cr_frame},
     {"cr_await", of_coroutine, NULL, NULL, &mon_names.cr_await},
     {"cr_code", of_coroutine, NULL, NULL, &mon_names.cr_code},
+    {"__name__", get_name, NULL, NULL, NULL},
+    {"__qualname__", get_name, NULL, NULL, NULL},
     {NULL},
 };
 
