@@ -152,6 +152,23 @@ class TestBadArguments:
         with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
             again.result()
 
+    def test_from_within(self) -> None:
+        log: list[str] = []
+
+        async def meddle() -> str:
+            for meddling in (start.start, start.close, start.__await__().close, start.__await__().__next__):
+                with pytest.raises(RuntimeError) as caught:
+                    meddling()
+                log.append(str(caught.value))
+            with pytest.raises(RuntimeError):
+                start.throw(KeyError)
+            assert not start.done() and not start.pending() and "running" in repr(start)
+            return "end"
+
+        start = CoroStart(meddle(), autostart=False)
+        assert start.start() and start.result() == "end"
+        assert len(log) == 4
+
     def test_coroutine_that_runs(self) -> None:
         async def itself() -> BaseException | None:
             return CoroStart(coroutine).exception()

@@ -74,11 +74,7 @@ static PySendResult first_step(eager_continuation *self, PyObject *value, PyObje
 {
     eager_start *start = self->start;
     *result = NULL;
-    if (start->spent) {
-        eager_start_refuse();
-        return PYGEN_ERROR;
-    }
-    if (!may_go_on(start)) {
+    if (eager_start_require_rest(start) < 0 || !may_go_on(start)) {
         return PYGEN_ERROR;
     }
     self->start = NULL;
@@ -180,8 +176,7 @@ static PyObject *continuation_throw(eager_continuation *self, PyObject *const *a
     if (start == NULL) {
         return eager_call_method(self->coroutine, self->context, names.throw, args, count);
     }
-    if (start->spent) {
-        eager_start_refuse();
+    if (eager_start_require_rest(start) < 0) {
         return NULL;
     }
     if (start->state == START_DONE) {
@@ -211,7 +206,7 @@ static PyObject *continuation_close(eager_continuation *self, PyObject *none)
             start->spent = 1;
             Py_RETURN_NONE;
         }
-        if (eager_start_withdraw(start) < 0) {
+        if (eager_start_require_rest(start) < 0 || eager_start_withdraw(start) < 0) {
             return NULL;
         }
         start->spent = 1;
