@@ -15,7 +15,7 @@ from loops import Loop
 from ohwait import ohwait
 from ohwait.eager import CoroStart, SynchronousError, await_sync, create_task, eager, eager_call, eager_ctx
 
-WARM_UPS, ROUNDS, TIMES = 8, 4, 50
+WARM_UPS, ROUNDS, TIMES = 10, 4, 20
 """CPython's own free lists and caches take some hundred runs to fill."""
 
 

@@ -96,7 +96,7 @@ class TestOrder:
 
         def started(word: str, *, end: str) -> str:
             log.append(1)
-            ohwait(asyncio.sleep(0.002))
+            ohwait(asyncio.sleep(0.03))
             log.append(2)
             ohwait(asyncio.sleep(0))
             return word + end
@@ -106,7 +106,7 @@ class TestOrder:
             task = eager_call(started, "word", end=".")
             assert isinstance(task, asyncio.Task)
             log.append("b")
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
             log.append("c")
             assert await task == "word."
 
@@ -712,6 +712,31 @@ class TestWithoutAsyncio:
             assert await task.join() == "end"
 
         loop.run_coroutine(main)
+
+    def test_trio_as_a_guest_of_asyncio(self) -> None:
+        trio = pytest.importorskip("trio", reason="trio is not installed")
+        log: list[str] = []
+
+        async def guest() -> None:
+            with pytest.raises(ContinuationError, match="primitives"):
+                eager(trio.sleep(10))
+            assert await eager(at_once("quick")) == "quick"
+            log.append("guest")
+            await trio.sleep(0.001)
+
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            done = loop.create_future()
+            trio.lowlevel.start_guest_run(
+                guest,
+                run_sync_soon_threadsafe=loop.call_soon_threadsafe,
+                done_callback=lambda outcome: done.set_result(outcome.unwrap()),
+            )
+            assert await eager(later("host")) == "host"
+            await done
+
+        asyncio.run(main())
+        assert log == ["guest"]
 
     def test_no_loop_at_all(self) -> None:
         assert eager(at_once(4)).result() == 4
