@@ -106,10 +106,14 @@ static PySendResult continuation_am_send(eager_continuation *self, PyObject *val
 }
 
 /* The iterator protocol's form of a step: NULL and StopIteration where the coroutine returned. */
-static PyObject *as_iterator(PySendResult sent, PyObject *result)
+static PyObject *as_iterator(PySendResult sent, PyObject *result, int for_next)
 {
     if (sent != PYGEN_RETURN) {
         return result;
+    }
+    if (result == Py_None && for_next) {
+        Py_DECREF(result);
+        return NULL;            /* tp_iternext may leave it at that */
     }
     PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, result);     /* not SetObject(): it unpacks tuples */
     if (stop != NULL) {
@@ -124,10 +128,15 @@ static PyObject *continuation_send(eager_continuation *self, PyObject *value)
 {
     PyObject *result;
     PySendResult sent = continuation_am_send(self, value, &result);
-    return as_iterator(sent, result);
+    return as_iterator(sent, result, 0);
 }
 
-static PyObject *continuation_next(eager_continuation *self) { return continuation_send(self, Py_None); }
+static PyObject *continuation_next(eager_continuation *self)
+{
+    PyObject *result;
+    PySendResult sent = continuation_am_send(self, Py_None, &result);
+    return as_iterator(sent, result, 1);
+}
 
 /* ---- throw and close ---- */
 

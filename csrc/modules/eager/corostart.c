@@ -97,8 +97,11 @@ static PyObject *start_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     static char *keywords[] = {"coro", "context", "autostart", NULL};
     PyObject *coroutine, *context = NULL;
     int autostart = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Op:CoroStart", keywords, &coroutine, &context, &autostart) ||
-        check_context(&context) < 0) {
+    if (kwargs == NULL && PyTuple_GET_SIZE(args) == 1) {
+        coroutine = PyTuple_GET_ITEM(args, 0);
+    } else if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Op:CoroStart", keywords, &coroutine, &context,
+                                            &autostart) ||
+               check_context(&context) < 0) {
         return NULL;
     }
     if (!PyCoro_CheckExact(coroutine) && !PyObject_HasAttr(coroutine, names.throw)) {
