@@ -15,7 +15,7 @@ from .eager import CoroStart
 __all__ = ["EagerTaskGroup", "TaskStatusForwarder", "create_eager_task_group"]
 
 
-class TaskStatusForwarder(TaskStatus[Any]):
+class TaskStatusForwarder:
     """Takes ``started(value)`` before there is a task, and hands it on to the task's own status once there is one."""
 
     def __init__(self) -> None:

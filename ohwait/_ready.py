@@ -13,7 +13,7 @@ from asyncio import AbstractEventLoop, Handle, Task
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import Context
-from typing import Any
+from typing import Any, cast
 
 from ._errors import OhwaitError
 
@@ -27,8 +27,8 @@ __all__ = [
 ]
 
 
-_TASKS: tuple[type[Task[Any]], ...] = (asyncio.Task, getattr(asyncio.tasks, "_PyTask", asyncio.Task))
-"""The Task that is used and, where that one is C, the one written in Python."""
+_TASKS = (asyncio.Task, getattr(asyncio.tasks, "_PyTask", asyncio.Task))
+"""In C, and in Python."""
 
 
 class SchedulingError(OhwaitError):
@@ -89,7 +89,7 @@ class AbstractSchedulingLoop(ABC):
             return None
         # Tasks are resumed by methods that nobody else can name; task.cancel, say, is another callback.
         name = getattr(callback, "__name__", "")
-        return None if name and hasattr(task, name) else task
+        return None if name and hasattr(task, name) else cast("Task[Any]", task)
 
     def task_key(self, task: Task[Any]) -> Callable[[Handle], bool]:
         """What finds a task, for `queue_find`."""

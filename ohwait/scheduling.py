@@ -28,20 +28,19 @@ from ._scheduling_loops import (
 )
 
 if TYPE_CHECKING:
-    from ._eager_group import EagerTaskGroup, create_eager_task_group
+    from ._eager_group import EagerTaskGroup as EagerTaskGroup
+    from ._eager_group import create_eager_task_group as create_eager_task_group
     from ._scheduling_policy import SchedulingEventLoopPolicy, event_loop_policy
 
 __all__ = [
     "AbstractSchedulingLoop",
     "DefaultSchedulingEventLoop",
-    "EagerTaskGroup",
     "SchedulingError",
     "SchedulingMixin",
     "SchedulingSelectorEventLoop",
     "UnsupportedLoopError",
     "blocked_tasks",
     "call_pos",
-    "create_eager_task_group",
     "create_task_descend",
     "create_task_start",
     "get_ready_queue",
@@ -64,7 +63,7 @@ __all__ = [
 T = TypeVar("T")
 
 _LATER = dict.fromkeys(("EagerTaskGroup", "TaskStatusForwarder", "create_eager_task_group"), "_eager_group")
-"""Imported when used: anyio need not be installed, and asyncio warns of its policies where they are deprecated."""
+"""Imported when used, and not by ``import *``: anyio need not be installed, and asyncio may warn of its policies."""
 _LATER |= dict.fromkeys(
     ("SchedulingEventLoopPolicy", "event_loop_policy", "ignore_policy_deprecation"), "_scheduling_policy"
 )

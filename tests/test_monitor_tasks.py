@@ -277,17 +277,18 @@ def test_cancelled_and_given_an_item_in_the_same_turn(run: Any) -> None:
                 await generator.ayield("was cancelled")
 
         async def helper() -> None:
+            begun.append(True)
             await generator.ayield("helper's")
 
+        begun: list[bool] = []
         iterator = generator(coroutine())
         step = asyncio.ensure_future(iterator.__anext__())
         await asyncio.sleep(0)
         task = asyncio.create_task(helper())
-        await asyncio.sleep(0)
-        if step.cancel():
-            assert await step == "helper's" or step.done()
-        items = {await iterator.__anext__()}
-        assert items | {step.result()} == {"helper's", "was cancelled"}
+        while not begun:
+            await asyncio.sleep(0)
+        assert step.cancel()
+        assert {await step, await iterator.__anext__()} == {"helper's", "was cancelled"}
         await iterator.aclose()
         await asyncio.wait([task])
 
