@@ -70,14 +70,20 @@ def coro_is_suspended(coro: Suspendable) -> bool:
     suspended = getattr(coro, prefix + "suspended", None)
     if suspended is not None:
         return bool(suspended)
-    frame: FrameType | None = getattr(coro, prefix + "frame")
+    frame: FrameType | None = getattr(coro, prefix + "frame")  # An async generator before CPython 3.12.
     return frame is not None and not _is_created(frame) and not _is_executing(frame)
 
 
 def coro_is_new(coro: Suspendable) -> bool:
     """Whether it was made and has not begun."""
-    frame = coro_get_frame(coro)
-    return frame is not None and not coro_is_suspended(coro) and _is_created(frame) and not _is_executing(frame)
+    prefix = _prefix(coro)
+    frame: FrameType | None = getattr(coro, prefix + "frame")
+    if frame is None:
+        return False
+    suspended = getattr(coro, prefix + "suspended", None)
+    if suspended is None:
+        return _is_created(frame)
+    return not suspended and not getattr(coro, prefix + "running")
 
 
 def coro_is_done(coro: Suspendable) -> bool:
@@ -86,19 +92,17 @@ def coro_is_done(coro: Suspendable) -> bool:
 
 
 def _is_created(frame: FrameType) -> bool:
-    return frame.f_lasti < 0 or frame.f_code.co_code[frame.f_lasti] == _RETURN_GENERATOR
+    return frame.f_code.co_code[frame.f_lasti] == _RETURN_GENERATOR
 
 
 def _is_executing(frame: FrameType) -> bool:
-    """Whether the frame is on a thread's stack: only there it has a caller (or is the outermost one)."""
-    return frame.f_back is not None or frame is _outermost()
-
-
-def _outermost() -> FrameType:
-    frame = sys._getframe()
-    while frame.f_back is not None:
-        frame = frame.f_back
-    return frame
+    """Whether the frame is on a thread's stack: only there it has a caller, unless it is the outermost one."""
+    if frame.f_back is not None:
+        return True
+    outermost = sys._getframe()
+    while outermost.f_back is not None:
+        outermost = outermost.f_back
+    return frame is outermost
 
 
 # ---- __await__ methods ----
@@ -140,7 +144,7 @@ def await_sync(coro: Coroutine[Any, Any, T]) -> T:
     if start.done():
         return start.result()
     error = SynchronousError(
-        f"failed to complete synchronously: {getattr(coro, '__qualname__', coro)}() suspended {_place(coro)}"
+        f"{getattr(coro, '__qualname__', coro)}() failed to complete synchronously: it suspended {_place(coro)}"
     )
     abort = SynchronousAbort("suspended where it must not")
     try:
@@ -157,18 +161,21 @@ def await_sync(coro: Coroutine[Any, Any, T]) -> T:
 
 
 def _place(coro: object) -> str:
-    """Where a coroutine waits: function, file and line of the innermost frame, and what it waits for."""
-    frame = None
-    while True:
-        prefix = next((prefix for prefix in _KINDS if hasattr(coro, prefix + "frame")), None)
+    """Where a coroutine waits: its own line, and function, file and line of the innermost frame."""
+    frames: list[FrameType] = []
+    awaited: object = coro
+    while awaited is not None:
+        prefix = next((prefix for prefix in _KINDS if hasattr(awaited, prefix + "frame")), None)
         if prefix is None:
             break
-        frame = getattr(coro, prefix + "frame") or frame
-        awaited = getattr(coro, "gi_yieldfrom" if prefix == "gi_" else prefix + "await", None)
-        if awaited is None:
-            break
-        coro = awaited
-    if frame is None:
+        frame = getattr(awaited, prefix + "frame")
+        if frame is not None:
+            frames.append(frame)
+        awaited = getattr(awaited, "gi_yieldfrom" if prefix == "gi_" else prefix + "await", None)
+    if not frames:
         return f"in {coro!r}"
-    code = frame.f_code
-    return f"in {code.co_qualname}() ({code.co_filename}:{frame.f_lineno})"
+    outer, inner = frames[0], frames[-1]
+    place = f"at {outer.f_code.co_filename}:{outer.f_lineno}"
+    if inner is not outer:
+        place += f", in {inner.f_code.co_qualname}() ({inner.f_code.co_filename}:{inner.f_lineno})"
+    return place

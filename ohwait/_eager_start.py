@@ -40,12 +40,6 @@ class CoroStart(_eager.CoroStart[T_co]):
         autostart: False to have it started later, by `start()`, or by awaiting.
     """
 
-    def __init__(
-        self, coro: Coroutine[Any, Any, T_co], context: Context | None = None, autostart: bool = True
-    ) -> None: ...
-
-    del __init__  # The base class takes the arguments; this is for type checkers and readers.
-
     def throw(self, exc: BaseException | type[BaseException], tries: int = 1) -> T_co:
         """Raise an exception in the suspended coroutine, which must end; what it returns.
 
@@ -192,7 +186,7 @@ def eager_ctx(
     task_factory: Callable[[Coroutine[Any, Any, T]], _eager.Cancellable[T]] | None = None,
     msg: str | None = None,
 ) -> cancelling[_eager.Cancellable[T]]:
-    """``cancelling(coro_eager(coro))``: start a coroutine, and cancel it where its block is left without awaiting it."""
+    """``cancelling(coro_eager(coro))``: start a coroutine, and cancel it if its block is left before it is done."""
     return cancelling(coro_eager(coro, task_factory=task_factory), msg)
 
 
@@ -216,7 +210,7 @@ _swap = getattr(asyncio.tasks, "_swap_current_task", None)
 _eager.configure(
     running_loop=asyncio._get_running_loop,
     swap=_swap,
-    current=None if _swap is not None else asyncio.tasks._current_tasks,
+    current=None if _swap is not None else getattr(asyncio.tasks, "_current_tasks"),  # noqa: B009
     eager_task=asyncio.Task if hasattr(asyncio, "eager_task_factory") else None,
     stand_in=StartingTask,
     cancelled=asyncio.CancelledError,

@@ -114,13 +114,31 @@ def lazy_task_factory(constructor: Callable[..., Future[Any]]) -> TaskFactory:
     return factory
 
 
-create_eager_task_factory: Callable[[Callable[..., Any]], TaskFactory] = getattr(
-    asyncio, "create_eager_task_factory", lazy_task_factory
-)
-"""Make a task factory that starts every coroutine at once: asyncio's own where it has one (CPython 3.12), whose tasks
-are `asyncio.current_task()` from the beginning; on 3.11 one that makes the task only if the coroutine suspends."""
+def create_eager_task_factory(constructor: Callable[..., Any]) -> TaskFactory:
+    """Make a task factory that starts every coroutine at once.
 
-eager_task_factory: TaskFactory = getattr(asyncio, "eager_task_factory", None) or lazy_task_factory(asyncio.Task)
+    It is asyncio's own where there is one (CPython 3.12); its tasks are `asyncio.current_task()` from the beginning. On
+    3.11 a task is made only if the coroutine suspends, otherwise a `TaskLikeFuture`.
+
+    Args:
+        constructor: `asyncio.Task`, or what takes the same arguments.
+    """
+    make: Callable[[Callable[..., Any]], TaskFactory] | None = getattr(asyncio, "create_eager_task_factory", None)
+    if make is None:
+        return lazy_task_factory(constructor)
+    native = make(constructor)
+
+    def factory(loop: AbstractEventLoop, coro: Coroutine[Any, Any, T], /, **kwargs: Any) -> Future[T]:
+        eager_start = kwargs.pop("eager_start", None)  # uvloop passes None where nothing was said.
+        if eager_start is None or eager_start:
+            return native(loop, coro, **kwargs)
+        lazy: Future[T] = constructor(coro, loop=loop, **kwargs)
+        return lazy
+
+    return factory
+
+
+eager_task_factory = create_eager_task_factory(asyncio.Task)
 """For ``loop.set_task_factory``: every task starts at once. See `create_eager_task_factory`."""
 
 

@@ -1,1 +1,4 @@
-"""Other packages' names, over ohwait's own: one module a package."""
+"""The documented names of other libraries, on top of ohwait: `asynkit` (0.20), `awaiter` and `awaitlet`.
+
+Each module behaves as its model documents it. New code is better off with ohwait's own modules.
+"""

@@ -74,11 +74,7 @@ static PySendResult first_step(eager_continuation *self, PyObject *value, PyObje
 {
     eager_start *start = self->start;
     *result = NULL;
-    if (start->spent) {
-        eager_start_refuse();
-        return PYGEN_ERROR;
-    }
-    if (!may_go_on(start)) {
+    if (eager_start_require_rest(start) < 0 || !may_go_on(start)) {
         return PYGEN_ERROR;
     }
     self->start = NULL;
@@ -110,10 +106,14 @@ static PySendResult continuation_am_send(eager_continuation *self, PyObject *val
 }
 
 /* The iterator protocol's form of a step: NULL and StopIteration where the coroutine returned. */
-static PyObject *as_iterator(PySendResult sent, PyObject *result)
+static PyObject *as_iterator(PySendResult sent, PyObject *result, int for_next)
 {
     if (sent != PYGEN_RETURN) {
         return result;
+    }
+    if (result == Py_None && for_next) {
+        Py_DECREF(result);
+        return NULL;            /* tp_iternext may leave it at that */
     }
     PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, result);     /* not SetObject(): it unpacks tuples */
     if (stop != NULL) {
@@ -128,10 +128,15 @@ static PyObject *continuation_send(eager_continuation *self, PyObject *value)
 {
     PyObject *result;
     PySendResult sent = continuation_am_send(self, value, &result);
-    return as_iterator(sent, result);
+    return as_iterator(sent, result, 0);
 }
 
-static PyObject *continuation_next(eager_continuation *self) { return continuation_send(self, Py_None); }
+static PyObject *continuation_next(eager_continuation *self)
+{
+    PyObject *result;
+    PySendResult sent = continuation_am_send(self, Py_None, &result);
+    return as_iterator(sent, result, 1);
+}
 
 /* ---- throw and close ---- */
 
@@ -180,8 +185,7 @@ static PyObject *continuation_throw(eager_continuation *self, PyObject *const *a
     if (start == NULL) {
         return eager_call_method(self->coroutine, self->context, names.throw, args, count);
     }
-    if (start->spent) {
-        eager_start_refuse();
+    if (eager_start_require_rest(start) < 0) {
         return NULL;
     }
     if (start->state == START_DONE) {
@@ -211,7 +215,7 @@ static PyObject *continuation_close(eager_continuation *self, PyObject *none)
             start->spent = 1;
             Py_RETURN_NONE;
         }
-        if (eager_start_withdraw(start) < 0) {
+        if (eager_start_require_rest(start) < 0 || eager_start_withdraw(start) < 0) {
             return NULL;
         }
         start->spent = 1;

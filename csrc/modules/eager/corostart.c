@@ -21,10 +21,11 @@ int eager_start_run(eager_start *start, PyObject *context)
         return -1;      /* entered already: nothing has run, and the coroutine can be started another way */
     }
     PyObject *value;
+    start->state = START_RUNNING;
     PySendResult sent = PyIter_Send(start->coroutine, Py_None, &value);
     if (context != NULL && PyContext_Exit(context) < 0) {
-        Py_XDECREF(value);
-        return -1;
+        Py_CLEAR(value);        /* the coroutine left another context behind */
+        sent = PYGEN_ERROR;
     }
     if (sent == PYGEN_ERROR) {
         value = eager_take_exception();
@@ -63,10 +64,17 @@ int eager_start_withdraw(eager_start *start)
     return done == NULL ? -1 : 0;
 }
 
-void eager_start_refuse(void)
+int eager_start_require_rest(eager_start *start)
 {
-    PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine: this CoroStart was awaited or closed "
-                                        "before, and what it started can be continued once only");
+    if (start->spent) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine: this CoroStart was awaited or "
+                                            "closed before, and what it started can be continued once only");
+    } else if (start->state == START_RUNNING) {
+        PyErr_SetString(PyExc_RuntimeError, "the coroutine of this CoroStart runs: it cannot be continued from within");
+    } else {
+        return 0;
+    }
+    return -1;
 }
 
 /* ---- arguments ---- */
@@ -89,8 +97,11 @@ static PyObject *start_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     static char *keywords[] = {"coro", "context", "autostart", NULL};
     PyObject *coroutine, *context = NULL;
     int autostart = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Op:CoroStart", keywords, &coroutine, &context, &autostart) ||
-        check_context(&context) < 0) {
+    if (kwargs == NULL && PyTuple_GET_SIZE(args) == 1) {
+        coroutine = PyTuple_GET_ITEM(args, 0);
+    } else if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Op:CoroStart", keywords, &coroutine, &context,
+                                            &autostart) ||
+               check_context(&context) < 0) {
         return NULL;
     }
     if (!PyCoro_CheckExact(coroutine) && !PyObject_HasAttr(coroutine, names.throw)) {
@@ -176,13 +187,14 @@ static PyObject *start_continuation(eager_start *self, PyObject *context)
 /* Throws; afterwards it is done, or pending again. */
 static PyObject *start_throw(eager_start *self, PyObject *exception)
 {
-    if (self->state == START_DONE || self->spent) {
-        eager_start_refuse();
+    if (self->state == START_DONE && !self->spent) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine: it has finished");
         return NULL;
     }
-    if (eager_start_withdraw(self) < 0) {
+    if (eager_start_require_rest(self) < 0 || eager_start_withdraw(self) < 0) {
         return NULL;
     }
+    self->state = START_RUNNING;
     PyObject *value = eager_call_method(self->coroutine, self->context, names.throw, &exception, 1);
     if (value != NULL) {
         self->state = START_PENDING;
@@ -205,7 +217,7 @@ static PyObject *start_close(eager_start *self, PyObject *none)
         self->spent = 1;
         Py_RETURN_NONE;
     }
-    if (eager_start_withdraw(self) < 0) {
+    if (eager_start_require_rest(self) < 0 || eager_start_withdraw(self) < 0) {
         return NULL;
     }
     self->spent = 1;
@@ -217,8 +229,9 @@ static PyObject *start_repr(eager_start *self)
 {
     const char *state = self->state == START_DONE ? (self->failed ? "failed" : "finished")
                         : self->spent             ? "continued"
-                        : self->state == START_NEW ? "not started"
-                                                   : "suspended";
+                        : self->state == START_NEW     ? "not started"
+                        : self->state == START_RUNNING ? "running"
+                                                       : "suspended";
     return PyUnicode_FromFormat("<%s %s: %R>", Py_TYPE(self)->tp_name, state, self->coroutine);
 }
 

@@ -67,7 +67,7 @@ int eager_owner(PyObject **owner);
 
 /* ---- corostart.c ---- */
 
-enum { START_NEW, START_PENDING, START_DONE };
+enum { START_NEW, START_RUNNING, START_PENDING, START_DONE };
 
 typedef struct {
     PyObject_HEAD
@@ -92,8 +92,8 @@ eager_start *eager_start_suspended(PyObject *coroutine, PyObject *context, PyObj
 /* Takes back what a trio primitive asked for before something else than its answer reaches the coroutine: 0, -1. */
 int eager_start_withdraw(eager_start *start);
 
-/* RuntimeError: it was awaited, or closed, already. */
-void eager_start_refuse(void);
+/* -1 with RuntimeError if it was awaited or closed already, or runs now; otherwise 0. */
+int eager_start_require_rest(eager_start *start);
 
 /* ---- continuation.c ---- */
 

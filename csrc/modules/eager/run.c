@@ -68,11 +68,9 @@ PyObject *eager_stop_value(void)
 int eager_owner(PyObject **owner)
 {
     *owner = NULL;
-    PyObject *trio = PyImport_GetModule(names.trio);
-    if (trio == NULL) {
+    if (PyDict_GetItemWithError(PyImport_GetModuleDict(), names.trio) == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
-    Py_DECREF(trio);
     PyObject *task = PyObject_CallNoArgs(hooks.owner);
     if (task == NULL) {
         return -1;

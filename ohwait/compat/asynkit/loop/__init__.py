@@ -1,0 +1,1 @@
+"""asynkit.loop: the ready queue of event loops."""
