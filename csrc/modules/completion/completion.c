@@ -277,6 +277,7 @@ static PyObject *completion_add_done_callback(ohw_completion *self, PyObject *ar
     waiter->is_callback = true;
     waiter->callback = Py_NewRef(callback);
     waiter->context = context == Py_None ? PyContext_CopyCurrent() : Py_NewRef(context);
+    PyObject_GC_Track(waiter);
     int status = waiter->context == NULL ? -1 : find_mailbox(&waiter->mailbox);
     if (status == 0 && ohw_is_done(self)) {
         waiter->completion = (ohw_completion *)Py_NewRef(self);

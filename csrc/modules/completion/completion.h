@@ -14,6 +14,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <pythread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -61,6 +62,7 @@ struct ohw_mailbox {
     PyObject *loop;                 /* Owned: an asyncio loop or a trio token */
     PyObject *method;               /* Borrowed: name of its method that schedules a call from any thread */
     ohw_waiter *first, *last;       /* Owned: to be called, in this order */
+    unsigned long thread;           /* where it was last seen running */
     bool scheduled;                 /* the loop will call this object */
     bool dead;                      /* a loop of the process that this one was forked from */
     ohw_mailbox *next;              /* Borrowed: the list of all mailboxes */
@@ -95,12 +97,12 @@ PyObject *ohw_exception_from(PyObject *object);
 
 /* ---- waiter.c ---- */
 
-ohw_waiter *ohw_waiter_new(ohw_completion *completion);     /* completion: a new reference is taken; NULL: none */
+ohw_waiter *ohw_waiter_new(ohw_completion *completion);     /* completion: a new reference is taken; NULL: none.  Not tracked */
 void ohw_waiter_free_spares(void);
 
 /* ---- mailbox.c ---- */
 
-/* The mailbox of an asyncio loop or a trio token; new reference. */
+/* The mailbox of an asyncio loop or a trio token that runs in this thread; new reference. */
 ohw_mailbox *ohw_mailbox_of(PyObject *loop, bool trio);
 /* Have the loop call the waiter, soon; from any thread.  -1 with the loop's error, the waiter forgotten. */
 int ohw_post(ohw_mailbox *self, ohw_waiter *waiter);

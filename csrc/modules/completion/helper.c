@@ -13,8 +13,6 @@
  * it round: first completed, first called. */
 #include "completion.h"
 
-#include <pythread.h>
-
 static _Atomic(ohwait_completion *) queue = NULL;
 static atomic_bool ended = false;           /* nothing is accepted any more */
 static PyThread_type_lock bell = NULL;      /* free: there is something to do */

@@ -19,6 +19,7 @@ ohw_mailbox *ohw_mailbox_of(PyObject *loop, bool trio)
 {
     for (ohw_mailbox *mailbox = mailboxes; mailbox != NULL; mailbox = mailbox->next) {
         if (mailbox->loop == loop) {
+            mailbox->thread = PyThread_get_thread_ident();
             return (ohw_mailbox *)Py_NewRef(mailbox);
         }
     }
@@ -29,6 +30,7 @@ ohw_mailbox *ohw_mailbox_of(PyObject *loop, bool trio)
     self->loop = Py_NewRef(loop);
     self->method = trio ? str_run_sync_soon : str_call_soon_threadsafe;
     self->first = self->last = NULL;
+    self->thread = PyThread_get_thread_ident();
     self->scheduled = self->dead = false;
     self->next = mailboxes;
     mailboxes = self;

@@ -28,8 +28,14 @@ ohw_waiter *ohw_waiter_new(ohw_completion *completion)
     }
     memset((char *)self + sizeof(PyObject), 0, sizeof(*self) - sizeof(PyObject));
     self->completion = (ohw_completion *)Py_XNewRef(completion);
-    PyObject_GC_Track(self);
-    return self;
+    return self;        /* Shown to the collector when it begins to wait: most that never do are gone at once. */
+}
+
+static void track(ohw_waiter *self)
+{
+    if (!PyObject_GC_IsTracked((PyObject *)self)) {
+        PyObject_GC_Track(self);
+    }
 }
 
 void ohw_waiter_free_spares(void)
@@ -70,6 +76,7 @@ static int wait_with(ohw_waiter *self, PyObject *callback, PyObject *context)
 /* Find out which loop runs; -1 with an exception, 0: park by `parked`, 1: yield to an asyncio Task. */
 static int begin(ohw_waiter *self)
 {
+    track(self);
     PyObject *loop = ohw_running_loop();
     if (loop == NULL || ohw_trio_is_loaded()) {
         PyObject *parked = PyObject_CallOneArg(ohw_py.park, (PyObject *)self);
@@ -191,7 +198,14 @@ static PyObject *waiter_send(ohw_waiter *self, PyObject *value)
     return result;
 }
 
-static PyObject *waiter_next(ohw_waiter *self) { return waiter_send(self, Py_None); }
+static PyObject *waiter_next(ohw_waiter *self)
+{
+    if (self->parked == NULL && self->place == NOWHERE && self->completion != NULL && self->completion->state == RESULT) {
+        (void)set_stop_iteration(self->completion->value);
+        return NULL;
+    }
+    return waiter_send(self, Py_None);
+}
 
 static PyObject *raise_arguments(PyObject *args)
 {
@@ -245,12 +259,17 @@ static PyObject *waiter_close(ohw_waiter *self, PyObject *Py_UNUSED(none))
 
 /* ---- as a Future, to an asyncio Task and to curio ---- */
 
-static PyObject *waiter_add_done_callback(ohw_waiter *self, PyObject *args, PyObject *keywords)
+/* (callback, *, context=None), without a tuple and a dict for it. */
+static PyObject *waiter_add_done_callback(ohw_waiter *self, PyObject *const *args, Py_ssize_t number, PyObject *names)
 {
-    static char *names[] = {"", "context", NULL};
-    PyObject *callback, *context = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:add_done_callback", names, &callback, &context) ||
-        wait_with(self, callback, context) < 0) {
+    Py_ssize_t keywords = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+    if (number != 1 || keywords > 1 ||
+        (keywords == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "context") != 0)) {
+        PyErr_SetString(PyExc_TypeError, "add_done_callback(callback, /, *, context=None) was called in another way");
+        return NULL;
+    }
+    track(self);
+    if (wait_with(self, args[0], keywords == 1 ? args[1] : Py_None) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -394,7 +413,7 @@ static void waiter_dealloc(ohw_waiter *self)
     Py_CLEAR(self->parked);
     Py_CLEAR(self->message);
     Py_CLEAR(self->mailbox);
-    Py_CLEAR(self->completion);
+    Py_CLEAR(self->completion);     /* Tracked or not: nothing of the collector's is left in it. */
     if (spare < SPARES) {
         spares[spare++] = self;
     }
@@ -413,7 +432,7 @@ static PyMethodDef waiter_methods[] = {
     {"send", (PyCFunction)waiter_send, METH_O, "send(value, /): as of a coroutine."},
     {"throw", (PyCFunction)waiter_throw, METH_VARARGS, "throw(exception): stop waiting, and raise it."},
     {"close", (PyCFunction)waiter_close, METH_NOARGS, "close(): stop waiting."},
-    {"add_done_callback", (PyCFunction)(void (*)(void))waiter_add_done_callback, METH_VARARGS | METH_KEYWORDS,
+    {"add_done_callback", (PyCFunction)(void (*)(void))waiter_add_done_callback, METH_FASTCALL | METH_KEYWORDS,
      "add_done_callback(callback, /, *, context=None): for the task that waits."},
     {"remove_done_callback", (PyCFunction)waiter_remove_done_callback, METH_O, "remove_done_callback(callback, /)"},
     {"park", (PyCFunction)waiter_park, METH_VARARGS, "park(trio_token, callback): wait; trio calls callback(self)."},
