@@ -35,4 +35,5 @@ def build(source: Path, directory: Path) -> Path:
 
 if __name__ == "__main__":
     here = Path(__file__).resolve().parent
-    print(build(here / "workers.c", here))
+    (here / "build").mkdir(exist_ok=True)
+    print(build(here / "workers.c", here / "build"))

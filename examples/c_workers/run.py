@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ohwait import ohwait
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.append(str(Path(__file__).resolve().parent / "build"))
 import workers
 
 

@@ -1,0 +1,52 @@
+"""Builds rust_async with cargo and pyo3, offline: from the crates that Debian packages.
+
+    python examples/rust_async/build.py [DIRECTORY [REGISTRY]]
+
+The module goes to DIRECTORY (build/ beside this file, if not given). REGISTRY holds the crates' sources: /usr/share/cargo/registry, where
+the package librust-pyo3-dev puts them, or what debian_sources.sh unpacks. One build serves CPython 3.11 to 3.15, release
+and debug: it uses the stable ABI (pyo3's abi3-py311), of which pyo3 0.28 has to be told for CPythons it does not know.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REGISTRY = Path("/usr/share/cargo/registry")
+
+
+def obstacle(registry: Path = REGISTRY) -> str | None:
+    """Why it cannot be built here."""
+    if shutil.which("cargo") is None:
+        return "there is no cargo (Debian: apt install cargo rustc)"
+    if not list(registry.glob("pyo3-0.2*")):
+        return f"{registry} has no pyo3 (Debian: apt install librust-pyo3-dev, or debian_sources.sh)"
+    return None
+
+
+def build(directory: Path, registry: Path = REGISTRY) -> Path:
+    """Compile, and return the path of the module; CalledProcessError if that fails."""
+    # A copy: cargo writes a Cargo.lock, which would tie the example to one release of Debian's.
+    shutil.copytree(HERE / "src", directory / "source" / "src", dirs_exist_ok=True)
+    shutil.copy(HERE / "Cargo.toml", directory / "source")
+    target = directory / "target"
+    command = ["cargo", "build", "--release", "--offline", "--quiet", f"--target-dir={target}"]
+    command += ["--config", 'source.crates-io.replace-with="debian"']
+    command += ["--config", f'source.debian.directory="{registry.resolve()}"']
+    environment = os.environ | {"PYO3_PYTHON": sys.executable, "PYO3_USE_ABI3_FORWARD_COMPATIBILITY": "1"}
+    subprocess.run(command, cwd=directory / "source", env=environment, check=True)
+    (built,) = [path for path in (target / "release").iterdir() if path.suffix in {".so", ".dylib", ".dll"}]
+    module = directory / ("rust_async.pyd" if built.suffix == ".dll" else "rust_async.abi3.so")
+    shutil.copyfile(built, module)
+    return module
+
+
+if __name__ == "__main__":
+    given = [Path(argument).resolve() for argument in sys.argv[1:]]
+    if (reason := obstacle(*given[1:])) is not None:
+        sys.exit(f"cannot build: {reason}")
+    print(build(*(given or [HERE / "build"])))
