@@ -36,7 +36,9 @@ class Completion(Generic[T]):
     def exception(self) -> BaseException | None:
         """The exception or None; raises CompletionCancelled if cancelled, CompletionStateError while it is pending."""
 
-    def add_done_callback(self, callback: Callable[[Completion[T]], object], /, *, context: Context | None = None) -> None:
+    def add_done_callback(
+        self, callback: Callable[[Completion[T]], object], /, *, context: Context | None = None
+    ) -> None:
         """Have ``callback(completion)`` called once, when it is complete: soon, if it is already.
 
         Added in a running asyncio loop or a trio task, it is called by that loop, as by call_soon(); elsewhere (also in

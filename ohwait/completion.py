@@ -17,7 +17,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from . import _completion
@@ -100,8 +101,25 @@ async def _park_in_trio(waiter: _completion.Waiter, token: object) -> None:
 
 
 async def _park_in_curio(waiter: _completion.Waiter, curio: Any) -> None:
-    # Its trap for Futures: adds a callback that any thread may call, and cancels by cancel().
-    await curio.traps._future_wait(waiter)
+    await curio.traps._future_wait(_CurioFuture(waiter))
+
+
+class _CurioFuture:
+    """What curio's trap for Futures wants of one: to be told from any thread, and to be cancelled."""
+
+    def __init__(self, waiter: _completion.Waiter) -> None:
+        self._waiter = waiter
+
+    def add_done_callback(self, wake: Callable[[_CurioFuture], object]) -> None:
+        def tell(_: object) -> None:
+            # curio has noted the task when its socket to itself is full, and will find it.
+            with suppress(BlockingIOError):
+                wake(self)
+
+        self._waiter.add_done_callback(tell)
+
+    def cancel(self) -> bool:
+        return self._waiter.cancel()
 
 
 for _class in [CompletionError, *CompletionError.__subclasses__()]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import subprocess
 import sys
 import threading
 import weakref
@@ -583,7 +584,7 @@ def test_completing_after_the_loop_was_closed(name: str) -> None:
     task = loop.run_until_complete(start())
     loop.close()
     completion.add_done_callback(seen.append)
-    with pytest.raises(CompletionLoopError, match="cannot be woken.*closed") as caught:
+    with pytest.raises(CompletionLoopError, match=r"cannot be woken.*closed") as caught:
         completion.set_result(1)
     assert caught.value.__cause__ is not None
     assert completion.result() == 1 and completion.waiting == 0 and seen == [completion]
@@ -648,6 +649,62 @@ def test_a_cycle_with_its_own_result_is_collected() -> None:
     del completion, pending
     gc.collect()
     assert [reference() for reference in references] == [None, None]
+
+
+def test_completions_in_completions_are_dropped_without_recursion() -> None:
+    outer: Completion[Any] = Completion()
+    for _ in range(200_000):
+        inner, outer = outer, Completion()
+        outer.set_result(inner)
+    del inner, outer
+
+
+def test_the_c_module_alone_configures_itself() -> None:
+    script = """if True:
+        import sys
+        from ohwait import _completion
+        assert "ohwait.completion" not in sys.modules
+        async def wait(): await _completion.Completion()
+        try:
+            wait().send(None)
+        except RuntimeError as error:
+            print(type(error).__name__)
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "CompletionLoopError\n", "")
+
+
+def test_what_the_collector_shows_can_be_called() -> None:
+    """A callback in the list is of the same type as a wait; nothing done to it by way of gc brings harm."""
+    completion: Completion[int] = Completion()
+    seen: list[object] = []
+    completion.add_done_callback(seen.append)
+    (entry,) = gc.get_referents(completion)
+    waiter: Any = entry
+    for call in (
+        waiter.close,
+        waiter.done,
+        waiter.cancel,
+        waiter.result,
+        waiter.cancelled,
+        lambda: waiter.remove_done_callback(print),
+        lambda: repr(waiter),
+        lambda: waiter._asyncio_future_blocking,
+    ):
+        call()
+    for call in (
+        lambda: waiter.send(None),
+        lambda: next(waiter),
+        lambda: waiter.throw(ValueError),
+        lambda: waiter.add_done_callback(print),
+        lambda: waiter.get_loop(),
+        lambda: waiter.throw(1),
+    ):
+        with pytest.raises((TypeError, ValueError, CompletionError)):
+            call()
+    completion.set_result(1)
+    assert seen == [completion]
+    seen.clear()
 
 
 def test_the_header_is_where_it_is_said_to_be() -> None:

@@ -22,7 +22,6 @@ import ohwait
 from ohwait import _completion
 from ohwait.completion import Completion, CompletionCancelled, CompletionStateError
 
-
 RUNS = 150
 """Of a scenario, in a round: what it loses each time shows by then."""
 
@@ -177,6 +176,30 @@ def test_many_completions_wake_the_loop_once() -> None:
 
 async def bare(completion: Completion[int]) -> int:
     return await completion
+
+
+@every_loop
+def test_a_loop_that_is_busy_while_thousands_are_completed(loop: Loop) -> None:
+    async def main() -> list[int]:
+        completions: list[Completion[int]] = [Completion() for _ in range(3000)]
+
+        def complete() -> None:
+            for number, completion in enumerate(completions):
+                completion.set_result(number)
+
+        async def bare(completion: Completion[int]) -> int:
+            return await completion
+
+        with ohwait.scope() as scope:
+            handles = [scope.spawn(bare, completion) for completion in completions]
+            while any(completion.waiting == 0 for completion in completions):
+                await loop.sleep(0)
+            thread = threading.Thread(target=complete)
+            thread.start()
+            thread.join()
+        return [handle.result() for handle in handles]
+
+    assert loop.run_coroutine(main) == list(range(3000))
 
 
 def scenarios() -> list[Callable[[], Coroutine[Any, Any, None]]]:

@@ -19,7 +19,8 @@ from ohwait.completion import get_include
 def compiler() -> list[str]:
     """The C compiler's command; empty if there is none."""
     candidates = [os.environ.get("CC", ""), sysconfig.get_config_var("CC") or "", "cc", "gcc", "clang"]
-    return next((shlex.split(command) for command in candidates if command and shutil.which(shlex.split(command)[0])), [])
+    commands = [shlex.split(command) for command in candidates if command]
+    return next((command for command in commands if shutil.which(command[0])), [])
 
 
 def build(source: Path, directory: Path) -> Path:

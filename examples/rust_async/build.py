@@ -2,9 +2,11 @@
 
     python examples/rust_async/build.py [DIRECTORY [REGISTRY]]
 
-The module goes to DIRECTORY (build/ beside this file, if not given). REGISTRY holds the crates' sources: /usr/share/cargo/registry, where
-the package librust-pyo3-dev puts them, or what debian_sources.sh unpacks. One build serves CPython 3.11 to 3.15, release
-and debug: it uses the stable ABI (pyo3's abi3-py311), of which pyo3 0.28 has to be told for CPythons it does not know.
+The module goes to DIRECTORY (build/ beside this file, if not given). REGISTRY holds the crates' sources:
+/usr/share/cargo/registry, where the package librust-pyo3-dev puts them, or what debian_sources.sh unpacks.
+
+One build serves CPython 3.11 to 3.15, release and debug: it uses the stable ABI (pyo3's abi3-py311), so that pyo3 0.28,
+which knows CPythons up to 3.14, can be told to build with a newer one.
 """
 
 from __future__ import annotations

@@ -335,6 +335,13 @@ static PyObject *completion_new(PyTypeObject *type, PyObject *args, PyObject *ke
         PyErr_SetString(PyExc_TypeError, "Completion() takes no arguments");
         return NULL;
     }
+    if (ohw_py.park == NULL) {      /* Whoever imports this module alone: the other one configures it. */
+        PyObject *module = PyImport_ImportModule("ohwait.completion");
+        if (module == NULL) {
+            return NULL;
+        }
+        Py_DECREF(module);
+    }
     return type->tp_alloc(type, 0);
 }
 
@@ -390,19 +397,33 @@ static int completion_clear(ohw_completion *self)
     return 0;
 }
 
+/* The watcher is somebody's C code, called whatever exception is on its way. */
+static void part_with_cell(ohw_completion *self)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    ohw_cell_part(self->cell);
+    self->cell = NULL;
+    if (PyErr_Occurred()) {
+        PyErr_WriteUnraisable(NULL);
+    }
+    PyErr_Restore(type, value, traceback);
+}
+
 static void completion_dealloc(ohw_completion *self)
 {
     PyObject_GC_UnTrack(self);
+    Py_TRASHCAN_BEGIN(self, completion_dealloc)     /* Completions whose result is a Completion whose result ... */
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     if (self->cell != NULL) {
-        ohw_cell_part(self->cell);
-        self->cell = NULL;
+        part_with_cell(self);
     }
     (void)completion_clear(self);
     Py_CLEAR(self->value);
     Py_TYPE(self)->tp_free(self);
+    Py_TRASHCAN_END
 }
 
 static PyObject *completion_await(ohw_completion *self) { return (PyObject *)ohw_waiter_new(self); }

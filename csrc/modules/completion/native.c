@@ -276,26 +276,13 @@ void ohw_cell_part(ohwait_completion *cell)
 
 /* ---- with the GIL: the API ---- */
 
-/* Configured, and the helper runs. */
-static int prepare(void)
-{
-    if (ohw_py.park == NULL) {
-        PyObject *module = PyImport_ImportModule("ohwait.completion");
-        if (module == NULL) {
-            return -1;
-        }
-        Py_DECREF(module);
-    }
-    return ohw_helper_start();
-}
-
 static ohwait_completion *api_handle(PyObject *object)
 {
     if (!PyObject_TypeCheck(object, &ohw_completion_type)) {
         PyErr_Format(PyExc_TypeError, "an ohwait.completion.Completion is needed, not %.100s", Py_TYPE(object)->tp_name);
         return NULL;
     }
-    if (prepare() < 0) {
+    if (ohw_helper_start() < 0) {
         return NULL;
     }
     ohw_completion *completion = (ohw_completion *)object;
@@ -333,7 +320,8 @@ static int api_watch(ohwait_completion *cell, ohwait_watcher watcher, void *arg)
         return -1;
     }
     if (cell->object == NULL || cell->object->state != PENDING) {
-        watcher(arg, atomic_load(&cell->state) == GIVEN_UP ? OHWAIT_CANCELLED : OHWAIT_OK);
+        bool vain = cell->object == NULL ? atomic_load(&cell->state) != CLOSED : cell->object->state == CANCELLED;
+        watcher(arg, vain ? OHWAIT_CANCELLED : OHWAIT_OK);
         return 0;
     }
     cell->watcher_arg = arg;

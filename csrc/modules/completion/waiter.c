@@ -50,6 +50,9 @@ void ohw_waiter_free_spares(void)
 /* Wait no longer, whatever happens to the Completion: nothing will be called. */
 static void forget(ohw_waiter *self)
 {
+    if (self->is_callback) {
+        return;
+    }
     Py_CLEAR(self->callback);
     Py_CLEAR(self->context);
     if (self->place == WAITING) {
@@ -394,9 +397,7 @@ static int waiter_traverse(ohw_waiter *self, visitproc visit, void *arg)
 
 static int waiter_clear(ohw_waiter *self)
 {
-    if (!self->is_callback && self->completion != NULL) {
-        forget(self);
-    }
+    forget(self);
     Py_CLEAR(self->callback);
     Py_CLEAR(self->context);
     Py_CLEAR(self->parked);

@@ -5,7 +5,7 @@
 //! GIL. For a Python awaitable: the coroutine drives it like `await` does, and hands on to the loop what it yields.
 
 use crate::api::Handle;
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::future::Future;
@@ -80,6 +80,7 @@ enum Waiting {
 struct State {
     future: Option<BoxedFuture>,
     waiting: Option<Waiting>,
+    awaited: bool,
     running: bool,
 }
 
@@ -102,8 +103,11 @@ where
 
 #[pymethods]
 impl RustCoroutine {
-    fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
-        slf
+    fn __await__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
+        if std::mem::replace(&mut slf.get().state.lock().unwrap().awaited, true) {
+            return Err(PyRuntimeError::new_err("a coroutine is awaited once, and this one has been"));
+        }
+        Ok(slf)
     }
 
     fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -219,5 +223,10 @@ impl RustCoroutine {
 
 /// What `await` would drive: of a coroutine, itself.
 fn iterator_of(py: pyo3::Python<'_>, awaitable: Object) -> PyResult<Object> {
-    awaitable.call_method0(py, "__await__")
+    let awaitable = awaitable.bind(py);
+    if !awaitable.hasattr("__await__")? {
+        let name = awaitable.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("Rust was given an object of type {name} to await, which has no __await__")));
+    }
+    Ok(awaitable.call_method0("__await__")?.unbind())
 }
