@@ -1,8 +1,8 @@
 """Completion against asyncio.Future with call_soon_threadsafe, in one run: python benchmarks/completion.py [LOOP...]
 
-Contenders take turns; what is compared is the processor time of all threads (a busy machine prolongs the clock's time,
-and context switches are most of it), and the clock's time beside it, each the median of the rounds.  Below 1: Completion
-takes less.
+Contenders take turns. Compared is the processor time of all threads (the clock's time is longer on a busy machine, and
+most of it is switching between threads), and the clock's time beside it, each the median of the rounds. Below 1:
+Completion takes less.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def measure(
 
 def main(loops: list[str]) -> None:
     """Print the table for these loops."""
-    print(f"CPython {sys.version.split()[0]}; microseconds of processor time, then of the clock; ratio to asyncio.Future")
+    print(f"CPython {sys.version.split()[0]}; microseconds of {FUTURE.name}, of {COMPLETION.name}, ratio; by the clock")
     for loop in loops:
         factory = asyncio.new_event_loop if loop == "asyncio" else importlib.import_module(loop).new_event_loop
         for title, case, batch, operations in CASES:

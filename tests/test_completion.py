@@ -248,9 +248,36 @@ def test_a_driver_that_is_no_task_is_told_so() -> None:
         coroutine = _bare(completion)
         yielded = coroutine.send(None)
         assert asyncio.isfuture(yielded) and yielded.get_loop() is asyncio.get_running_loop()
-        with pytest.raises(CompletionLoopError, match="not a task of the loop"):
+        with pytest.raises(CompletionLoopError, match="not by the asyncio Task"):
             coroutine.send(None)
         assert completion.waiting == 0
+
+    asyncio.run(main())
+
+
+def test_a_second_driver_does_not_take_the_wait_from_the_first() -> None:
+    class Odd:
+        """Lets itself be awaited twice."""
+
+        def __init__(self, iterator: Any) -> None:
+            self.iterator = iterator
+
+        def __await__(self) -> Any:
+            return self.iterator
+
+    async def main() -> None:
+        completion: Completion[int] = Completion()
+        odd = Odd(completion.__await__())
+        task: asyncio.Task[int] = asyncio.create_task(wait_for(odd))
+        await asyncio.sleep(0)
+        with pytest.raises(CompletionLoopError, match="one Task"):
+            await odd
+        completion.set_result(1)
+        assert await task == 1
+
+    async def wait_for(odd: Odd) -> int:
+        result: int = await odd
+        return result
 
     asyncio.run(main())
 
@@ -314,6 +341,18 @@ def test_asyncio_takes_it_where_it_takes_awaitables() -> None:
             async with asyncio.timeout(0.01):
                 await asyncio.gather(never, never)
         assert not never.cancelled() and never.waiting == 0
+
+    asyncio.run(main())
+
+
+def test_asyncio_wait_takes_completions_themselves() -> None:
+    async def main() -> None:
+        first, second = Completion[int](), Completion[int]()
+        later(first.set_result, 1)
+        waited: Any = [first, second]
+        done, pending = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        assert (done, pending) == ({first}, {second})
+        assert second.waiting == 0
 
     asyncio.run(main())
 

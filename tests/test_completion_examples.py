@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from test_completion_native import load
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 REGISTRY = Path(os.environ.get("OHWAIT_CARGO_REGISTRY", "/usr/share/cargo/registry"))
 
-rust_build = load(EXAMPLES / "rust_async" / "build.py", "build_rust_async")
+rust_build = load(EXAMPLES / "rust_async" / "build_rust.py", "build_rust_async")
 no_compiler = pytest.mark.skipif(not c_build.compiler(), reason="there is no C compiler")
 no_rust = pytest.mark.skipif(rust_build.obstacle(REGISTRY) is not None, reason=str(rust_build.obstacle(REGISTRY)))
 
@@ -25,18 +26,34 @@ no_rust = pytest.mark.skipif(rust_build.obstacle(REGISTRY) is not None, reason=s
 def run(script: Path, *arguments: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(EXAMPLES.parent)}
     done = subprocess.run(
-        [sys.executable, script, *arguments], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, script, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
+
+
+def test_the_example_of_the_guide(tmp_path: Path) -> None:
+    guide = (EXAMPLES.parent / "docs" / "completion.md").read_text()
+    script = tmp_path / "guide.py"
+    script.write_text(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0])
+    assert run(script) == "499500 499501\n"
+
+
+@pytest.mark.parametrize("case", range(6))
+def test_the_benchmark_runs(case: int) -> None:
+    benchmark = load(EXAMPLES.parent / "benchmarks" / "completion.py", "benchmark_completion")
+    _, function, batch, _ = benchmark.CASES[case]
+    for contender in (benchmark.FUTURE, benchmark.COMPLETION):
+        processor, clock = benchmark.measure(function, contender, min(batch, 10), 100, asyncio.new_event_loop)
+        assert 0 < processor < 1 and 0 < clock < 1
 
 
 @no_compiler
 def test_c_threads_complete_thousands_a_second(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / "c_workers", tmp_path, dirs_exist_ok=True)
     shutil.rmtree(tmp_path / "build", ignore_errors=True)
-    assert run(tmp_path / "build.py").strip().endswith(".so")
-    printed = run(tmp_path / "run.py", "10000")
+    assert run(tmp_path / "build_workers.py").strip().endswith(".so")
+    printed = run(tmp_path / "run_workers.py", "10000")
     rate = re.search(r"10000 jobs in [\d.]+ s, ([\d,]+) Completions a second: 6171 takes 261 steps", printed)
     assert rate is not None, printed
     assert int(rate[1].replace(",", "")) > 2000
@@ -49,7 +66,7 @@ def rust_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = os.environ.get("OHWAIT_RUST_BUILD")
     directory = Path(kept) if kept else tmp_path_factory.mktemp("rust")
     directory.mkdir(parents=True, exist_ok=True)
-    shutil.copy(EXAMPLES / "rust_async" / "run.py", directory)
+    shutil.copy(EXAMPLES / "rust_async" / "run_rust.py", directory)
     rust_build.build(directory / "build", REGISTRY)
     return directory
 
@@ -57,7 +74,7 @@ def rust_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @no_rust
 @every_loop
 def test_rust_under_every_loop(loop: Loop, rust_directory: Path) -> None:
-    printed = run(rust_directory / "run.py", loop.name)
+    printed = run(rust_directory / "run_rust.py", loop.name)
     assert re.findall(r": +(.*)$", printed, re.MULTILINE) == [
         "499500",
         "11",
@@ -118,6 +135,6 @@ def test_rust_errors_and_cancellation(rust_directory: Path, tmp_path: Path) -> N
         "left asked",
         "('TimeoutError', '')",
         "('TimeoutError', '')",
-        "('RuntimeError', 'a coroutine is awaited once, and this one has been') 1",
+        "('RuntimeError', 'a coroutine is awaited once, and this one is or has been') 1",
         "1000",
     ]

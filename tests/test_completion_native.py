@@ -34,7 +34,7 @@ def load(path: Path, name: str) -> ModuleType:
     return module
 
 
-build = load(HERE.parent / "examples" / "c_workers" / "build.py", "build_c_workers")
+build = load(HERE.parent / "examples" / "c_workers" / "build_workers.py", "build_c_workers")
 pytestmark = pytest.mark.skipif(not build.compiler(), reason="there is no C compiler to build a user of the API with")
 
 

@@ -155,20 +155,17 @@ static PySendResult send(ohw_waiter *self, PyObject *value, PyObject **result)
             raise_cancelled(self);
             return PYGEN_ERROR;
         }
-        if (self->blocking) {
-            self->blocking = false;
-            forget(self);
+        if (self->mailbox != NULL) {    /* Another one's callback, if there is one, stays. */
             PyErr_Format(ohw_py.loop_error,
-                         "a wait for %R was resumed by something that is not a task of the loop that runs here: what "
-                         "it yields belongs to an asyncio Task", self->completion);
+                         "a wait for %R was resumed before that is complete: not by the asyncio Task to which its "
+                         "loop gives it. One coroutine is run by one Task; what it yields is for Tasks", self->completion);
             return PYGEN_ERROR;
         }
-        int begun = self->mailbox == NULL ? begin(self) : 1;
+        int begun = begin(self);
         if (begun < 0) {
             return PYGEN_ERROR;
         }
         if (begun > 0) {
-            forget(self);       /* woken although it is not complete: the Task adds its callback again */
             self->blocking = true;
             *result = Py_NewRef(self);
             return PYGEN_NEXT;

@@ -105,7 +105,7 @@ where
 impl RustCoroutine {
     fn __await__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
         if std::mem::replace(&mut slf.get().state.lock().unwrap().awaited, true) {
-            return Err(PyRuntimeError::new_err("a coroutine is awaited once, and this one has been"));
+            return Err(PyRuntimeError::new_err("a coroutine is awaited once, and this one is or has been"));
         }
         Ok(slf)
     }
@@ -167,7 +167,7 @@ impl RustCoroutine {
             }
             let future = state.future.take();
             let future = future.ok_or_else(|| PyRuntimeError::new_err("cannot reuse already awaited coroutine"))?;
-            state.running = true;
+            (state.running, state.awaited) = (true, true);
             (future, state.waiting.take())
         };
         let result = self.run(py, &mut future, &mut waiting, &first);

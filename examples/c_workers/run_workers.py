@@ -1,6 +1,6 @@
 """Awaits tens of thousands of results that C threads compute, and drops some of them half way.
 
-python examples/c_workers/build.py && python examples/c_workers/run.py [JOBS]
+python examples/c_workers/build_workers.py && python examples/c_workers/run_workers.py [JOBS]
 """
 
 from __future__ import annotations

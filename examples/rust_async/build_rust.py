@@ -1,12 +1,12 @@
 """Builds rust_async with cargo and pyo3, offline: from the crates that Debian packages.
 
-    python examples/rust_async/build.py [DIRECTORY [REGISTRY]]
+    python examples/rust_async/build_rust.py [DIRECTORY [REGISTRY]]
 
 The module goes to DIRECTORY (build/ beside this file, if not given). REGISTRY holds the crates' sources:
 /usr/share/cargo/registry, where the package librust-pyo3-dev puts them, or what debian_sources.sh unpacks.
 
-One build serves CPython 3.11 to 3.15, release and debug: it uses the stable ABI (pyo3's abi3-py311), so that pyo3 0.28,
-which knows CPythons up to 3.14, can be told to build with a newer one.
+One build serves CPython 3.11 to 3.15, release and debug, though pyo3 0.28 knows those up to 3.14: it uses the stable
+ABI of 3.11 (pyo3's abi3-py311), for which no interpreter is asked.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def build(directory: Path, registry: Path = REGISTRY) -> Path:
     command = ["cargo", "build", "--release", "--offline", "--quiet", f"--target-dir={target}"]
     command += ["--config", 'source.crates-io.replace-with="debian"']
     command += ["--config", f'source.debian.directory="{registry.resolve()}"']
-    environment = os.environ | {"PYO3_PYTHON": sys.executable, "PYO3_USE_ABI3_FORWARD_COMPATIBILITY": "1"}
+    environment = os.environ | {"PYO3_NO_PYTHON": "1"}
     subprocess.run(command, cwd=directory / "source", env=environment, check=True)
     (built,) = [path for path in (target / "release").iterdir() if path.suffix in {".so", ".dylib", ".dll"}]
     module = directory / ("rust_async.pyd" if built.suffix == ".dll" else "rust_async.abi3.so")

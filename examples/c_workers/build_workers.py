@@ -25,7 +25,8 @@ def compiler() -> list[str]:
 
 def build(source: Path, directory: Path) -> Path:
     """Compile, and return the path of the module; CalledProcessError with the compiler's words if that fails."""
-    module = directory / (source.stem + sysconfig.get_config_var("EXT_SUFFIX"))
+    suffix: str = sysconfig.get_config_var("EXT_SUFFIX")
+    module = directory / f"{source.stem}{suffix}"
     paths = sysconfig.get_paths()
     includes = [f"-I{path}" for path in dict.fromkeys([paths["include"], paths["platinclude"], get_include()])]
     shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]

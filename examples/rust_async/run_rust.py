@@ -1,6 +1,6 @@
 """Rust's async functions awaited by Python, and Python's by Rust, in coroutines, in plain code, under any event loop.
 
-python examples/rust_async/build.py && python examples/rust_async/run.py [asyncio | uvloop | trio | curio]
+python examples/rust_async/build_rust.py && python examples/rust_async/run_rust.py [asyncio | uvloop | trio | curio]
 """
 
 from __future__ import annotations
