@@ -33,8 +33,8 @@ def obstacle(registry: Path = REGISTRY) -> str | None:
 def build(directory: Path, registry: Path = REGISTRY) -> Path:
     """Compile, and return the path of the module; CalledProcessError if that fails."""
     # A copy: cargo writes a Cargo.lock, which would tie the example to one release of Debian's.
-    shutil.copytree(HERE / "src", directory / "source" / "src", dirs_exist_ok=True)
-    shutil.copy(HERE / "Cargo.toml", directory / "source")
+    for source in [HERE / "Cargo.toml", *(HERE / "src").iterdir()]:
+        place(source, directory / "source" / source.relative_to(HERE))
     target = directory / "target"
     command = ["cargo", "build", "--release", "--offline", "--quiet", f"--target-dir={target}"]
     command += ["--config", 'source.crates-io.replace-with="debian"']
@@ -43,8 +43,18 @@ def build(directory: Path, registry: Path = REGISTRY) -> Path:
     subprocess.run(command, cwd=directory / "source", env=environment, check=True)
     (built,) = [path for path in (target / "release").iterdir() if path.suffix in {".so", ".dylib", ".dll"}]
     module = directory / ("rust_async.pyd" if built.suffix == ".dll" else "rust_async.abi3.so")
-    shutil.copyfile(built, module)
+    place(built, module)
     return module
+
+
+def place(source: Path, target: Path) -> None:
+    """Copy the file if the other one differs; at once, as somebody may be using the directory."""
+    if target.exists() and target.read_bytes() == source.read_bytes():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.{os.getpid()}")
+    shutil.copy2(source, partial)
+    partial.replace(target)
 
 
 if __name__ == "__main__":
