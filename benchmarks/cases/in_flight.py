@@ -1,0 +1,35 @@
+"""Does a suspension cost more when many chains are in flight?
+
+Chains of depth 5 wait in a loop each, and are resumed one after the other, as an event loop with many tasks does it.
+An operation resumes one of them, which then suspends again.
+"""
+
+from itertools import cycle, islice
+
+from benchmarks.contenders import BARE
+from benchmarks.driver import now, suspending
+from benchmarks.shapes import Hosts
+
+TITLE = "chains in flight"
+AXIS = "chains in flight"
+POINTS = (1, 10, 100, 1_000, 10_000)
+QUICK = (1, 1_000)
+CONTENDERS = BARE
+SLOPE = "chain in flight"
+DEPTH = 5
+FOR_EVER = 1 << 60
+
+
+def measure(contender: Hosts, chains: int, loops: int) -> float:
+    """Seconds for `loops` resumptions."""
+    hosts = [contender.many_waits(DEPTH, suspending, FOR_EVER) for _ in range(chains)]
+    sends = [host.send for host in hosts]
+    for send in sends:
+        send(None)
+    start = now()
+    for send in islice(cycle(sends), loops):
+        send(None)
+    elapsed = now() - start
+    for host in hosts:
+        host.close()
+    return elapsed
