@@ -44,9 +44,9 @@ class Hosts:
     """Goes where plain functions can wait, calls one that does not, and then itself awaits (make)() (count) times."""
 
 
-def copy_of(module: str, **names: Any) -> ModuleType:
-    """A new copy of one of the modules here, with `names` in it."""
-    spec = find_spec(f"{__name__}.{module}")
+def copy_of(module: str, package: str = __name__, **names: Any) -> ModuleType:
+    """A new copy of one of the modules here (or of another `package`), with `names` in it."""
+    spec = find_spec(f"{package}.{module}")
     assert spec is not None and spec.loader is not None
     made = module_from_spec(spec)
     vars(made).update(names)
