@@ -27,14 +27,15 @@ def parser() -> argparse.ArgumentParser:
         description="What a suspension costs with ohwait, as a ratio to native await and beside everything else.",
     )
     action = made.add_mutually_exclusive_group()
-    action.add_argument("--quick", action="store_true", help="two minutes, rough; not kept with the project's results")
-    action.add_argument("--brief", action="store_true", help="everything in a third of the time: fewer processes")
     action.add_argument("--report", action="store_true", help="only write the report from the results that are there")
     action.add_argument("--check", action="store_true", help="fail when README.md or RESULTS.md differs from results")
     action.add_argument("--list", action="store_true", help="the cases and contenders")
     action.add_argument(
         "--against", metavar="REV", help="compare with another commit (or folder of sources): faster or slower?"
     )
+    amount = made.add_mutually_exclusive_group()
+    amount.add_argument("--quick", action="store_true", help="two minutes, rough; not kept with the project's results")
+    amount.add_argument("--brief", action="store_true", help="everything, with fewer and shorter values")
     made.add_argument("--python", action="append", metavar="EXE", help="an interpreter to measure on (again for more)")
     made.add_argument("--case", action="append", choices=[each.name for each in cases()], help="only this case")
     made.add_argument("--skip", action="append", choices=[each.name for each in cases()], help="not this case")

@@ -21,7 +21,7 @@ def _clock(name: str) -> str:
 
     Clocks of processor time stand still while other processes have the processor.
     """
-    if hasattr(time, name) and time.get_clock_info(name).resolution <= FINE:
+    if hasattr(time, name) and time.get_clock_info(name).resolution <= FINE:  # type: ignore[arg-type]
         return name
     return "perf_counter"
 

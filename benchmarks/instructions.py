@@ -16,7 +16,7 @@ from benchmarks.environment import BenchmarkError, Environment
 from benchmarks.results import INSTRUCTION, Measurement
 from benchmarks.schedule import Method, Plan, Progress, Subject, Table, request_for, worker
 
-LOOPS = 1000
+LOOPS = 500
 COUNTED = ("native", "ohwait", "greenlet")
 _PART = re.compile(r"^part: (\d+)", re.MULTILINE)
 _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)

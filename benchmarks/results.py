@@ -16,7 +16,7 @@ INSTRUCTION = "instruction"
 
 @dataclass
 class Measurement:
-    """All values of one point and contender, of one operation: one list for each process, in the order of the rounds."""
+    """All values of one point and contender, of one operation: a list for each process, in the order of the rounds."""
 
     point: Point
     contender: str
@@ -92,7 +92,7 @@ class Results:
     def find(self, case: Case, point: Point, contender: str, unit: str | None = None) -> Measurement | None:
         """That measurement (in the case's first unit), or None where it was not made."""
         found = self.cases.get(case.name)
-        return found and found.find(point, contender, unit or case.unit)
+        return None if found is None else found.find(point, contender, unit or case.unit)
 
     def points(self, case: Case, unit: str | None = None) -> list[Point]:
         """The points that were measured for `case`, in its order; others after them."""

@@ -24,8 +24,9 @@ TIMEOUT = 180
 class Method:
     """How much is measured. Each round is one process for each case and contender.
 
-    Gauges, which vary little, have `gauges` rounds, with a process for each point. `values` are taken of a point after `warmups` that are dropped; one lasts at least `seconds_a_value` seconds.
-    Many short values: on a machine that does other things too, some of them are left in peace.
+    Gauges, which vary little, have `gauges` rounds, with a process for each point. `values` are taken of a point after
+    `warmups` that are dropped; one lasts at least `seconds_a_value` seconds. Many short values: on a machine that does
+    other things too, some of them are left in peace.
     """
 
     rounds: int = 8
@@ -221,7 +222,9 @@ def run_case(
 
 def is_measured(case: Case, plan: Plan, found: CaseResults | None, tree: Path, method: Method) -> bool:
     """Whether `found` answers what `plan` asks of `case`, of these sources and with at least as many rounds."""
-    if found is None or found.method.get("sources") != fingerprint(tree) or found.method["rounds"] < method.rounds_of(case):
+    if found is None or found.method.get("sources") != fingerprint(tree):
+        return False
+    if found.method["rounds"] < method.rounds_of(case):
         return False
     known = {(each.contender, each.point) for each in found.measurements}
     known |= {(each.contender, point) for each in found.left_out for point in each.points or plan.points_of(case)}

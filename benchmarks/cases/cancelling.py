@@ -1,6 +1,6 @@
 """What does it cost to cancel a suspended chain of functions?
 
-10,000 chains are suspended; then an exception is thrown into one after the other, which it leaves through all functions.
+10,000 chains are suspended; then an exception is thrown into one after the other, and leaves through all functions.
 """
 
 from benchmarks.contenders import BARE

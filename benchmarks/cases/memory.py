@@ -1,6 +1,7 @@
 """How much memory does a suspended chain of functions take?
 
-10,000 of them are suspended at the same time; what the kernel says this process has grown by is divided by their number.
+10,000 of them are suspended at the same time; what the kernel says this process has grown by is divided by their
+number.
 """
 
 from benchmarks.cases import QUICK_DEPTHS, Target

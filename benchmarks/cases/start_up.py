@@ -1,6 +1,7 @@
 """How long does it take to start Python and to import what one waits with?
 
-Five processes one after the other, each of which imports it and ends; their processor time. Native await imports nothing.
+Five processes one after the other, each of which imports it and ends; their processor time. Native await imports
+nothing.
 """
 
 import resource

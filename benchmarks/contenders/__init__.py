@@ -120,11 +120,11 @@ IN_A_TASK = (*BARE, "greenback", "greenback_call", "gevent", "asgiref", "anyio",
 """Those that can be compared under asyncio."""
 
 DESCRIBED = (
-    "**The original ohwait experiment** (CPython 3.8) is described, not run: it overwrites the bytecode of every function "
-    "between `ohwait` and the event loop, in the code objects that all calls share, so that each function yields where "
-    "it had called, and wraps it in a generator. It needs the interpreter of 2019 (plain frames as heap objects), room in "
-    "the function behind the call, and two entries of its value stack; where they are missing it crashes, and a call site "
-    "that calls waiting and other functions by turns misbehaves. No later CPython can run it."
+    "**The original ohwait experiment** (CPython 3.8) is described, not run: it overwrites the bytecode of every "
+    "function between `ohwait` and the event loop, in the code objects that all calls share, so that each function "
+    "yields where it had called, and wraps it in a generator. It needs the interpreter of 2019 (plain frames as heap "
+    "objects), room in the function behind the call, and two entries of its value stack; where they are missing it "
+    "crashes, and a call site that calls waiting and other functions by turns misbehaves. No later CPython can run it."
 )
 
 

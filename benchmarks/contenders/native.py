@@ -65,7 +65,7 @@ async def _with(make: MakeAwaitable) -> None:
         pass
 
 
-async def _key(make: MakeAwaitable) -> object:
+async def _key(make: MakeAwaitable) -> Any:
     return await make() or 0
 
 

@@ -8,17 +8,17 @@ from benchmarks.results import INSTRUCTION, Measurement, Ratio, Results, figure
 
 METHOD = """\
 Every figure is a ratio: what an operation takes with the contender, divided by what it takes with native `await`
-all the way down, on the same interpreter; below 1 is faster (or smaller) than native. Unless a question says otherwise
-the driver is a bare loop over `coroutine.send(None)`, so the costs of an event loop, the same for all, are not mixed in.
-*Depth* is how often the function that the coroutine calls calls itself before it waits; at depth 0 there is one function
-between the coroutine and the awaitable.
+all the way down, on the same interpreter; below 1 is faster (or smaller) than native. Unless a question says
+otherwise the driver is a bare loop over `coroutine.send(None)`, so the costs of an event loop, the same for all, are
+not mixed in. *Depth* is how often the function that the coroutine calls calls itself before it waits; at depth 0
+there is one function between the coroutine and the awaitable.
 
 Each contender runs in processes of its own, pinned to a processor, as workers of pyperf: calibrated, warmed up, the
 contenders by turns in each round. Times are processor time of the thread (under event loops: of the process), which
-stands still while other processes have the processor. A ratio is taken within each round, of the fastest value of each
-process (the one that other processes disturbed least); the tables show the median over the rounds and, in brackets, the
-quartiles. Memory is what the kernel says the process has grown by (smaps_rollup), and its peak (VmHWM). Instructions are
-counted by valgrind's callgrind; they do not depend on what else the machine does.
+stands still while other processes have the processor. A ratio is taken within each round, of the fastest value of
+each process (the one that other processes disturbed least); the tables show the median over the rounds and, in
+brackets, the quartiles. Memory is what the kernel says the process has grown by (smaps_rollup), and its peak (VmHWM).
+Instructions are counted by valgrind's callgrind; they do not depend on what else the machine does.
 """
 
 
@@ -48,6 +48,8 @@ def absolute(measurement: Measurement | None) -> str:
     if measurement is None:
         return "-"
     value, unit = measurement.median(), measurement.unit
+    if unit == "second of a request":
+        return f"{1 / value:,.0f} requests/s"
     if unit.startswith("second"):
         return f"{value * 1e9:,.0f} ns" if value < 1e-4 else f"{value * 1e3:,.{2 if value < 0.1 else 0}f} ms"
     if unit.startswith("byte"):
@@ -91,7 +93,7 @@ def headline(found: list[Results]) -> str:
         return ""
     return (
         f"**On CPython {newest.title}, a chain of plain functions of depth 20 that suspends once takes {native} times "
-        f"what native `await` takes (a raw greenlet: {greenlet} times), and {bytes_} times its memory while suspended.**"
+        f"what native `await` takes (a raw greenlet: {greenlet} times), and {bytes_} times its memory meanwhile.**"
         "\n\n"
     )
 
@@ -120,7 +122,8 @@ def growth(asked: Case, found: list[Results]) -> str:
         if any(slope is not None for slope in slopes):
             rows.append([contender(name).title, *("-" if slope is None else f"{slope:,.2f}" for slope in slopes)])
     head = [f"ns for one more {asked.slope}", *(results.title for results in found)]
-    return f"What one more {asked.slope} costs (the line of least squares of the relative errors):\n\n{table(head, rows)}\n"
+    told = f"What one more {asked.slope} costs (the line of least squares of the relative errors):"
+    return f"{told}\n\n{table(head, rows)}\n"
 
 
 def left_out(asked: Case, found: list[Results]) -> str:
@@ -137,7 +140,7 @@ def left_out(asked: Case, found: list[Results]) -> str:
 
 def section(asked: Case, found: list[Results]) -> str:
     """A question, its plot and its tables."""
-    parts = [f"## {asked.title.capitalize()}\n\n{asked.question}\n"]
+    parts = [f"## {asked.title[0].upper()}{asked.title[1:]}\n\n{asked.question}\n"]
     parts.append(f"![{asked.title}](plots/{asked.name}.svg)\n")
     parts.append(ratios(asked, found, asked.unit))
     for unit in (*asked.units[1:], INSTRUCTION):

@@ -57,9 +57,7 @@ def _line(axes: Any, case: Case, name: str, points: list[tuple[int, Ratio]]) -> 
         return
     line = "-" if case.smooth and len(points) > 1 else "none"
     axes.plot(x, [ratio.value for ratio in known], linestyle=line, label=contender(name).title, **style)
-    axes.fill_between(
-        x, [r.low for r in known], [r.high for r in known], color=style["color"], alpha=0.25, linewidth=0
-    )
+    axes.fill_between(x, [r.low for r in known], [r.high for r in known], color=style["color"], alpha=0.25, linewidth=0)
     if name == OHWAIT.name:
         for place, ratio in points if not case.smooth else {points[0], points[-1]}:
             axes.annotate(
@@ -114,7 +112,10 @@ def plot(case: Case, found: list[Results], path: Path) -> None:
             _panel(panel, case, results, points)
             _frame(panel)
         axes[0][0].set_ylabel(f"{contender(case.baseline).title} = 1")
-        labels = {label: line for panel in axes[0] for line, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+        labels = {}
+        for panel in axes[0]:
+            lines, names = panel.get_legend_handles_labels()
+            labels |= dict(zip(names, lines, strict=True))
         columns = min(len(labels), 6 if len(found) > 2 else 3)
         shape.legend(
             labels.values(), labels.keys(), loc="outside upper center", ncols=columns, frameon=False, fontsize=9

@@ -1,5 +1,6 @@
 """Progress and figures in the terminal."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from benchmarks.contenders import contender
 from benchmarks.report.document import absolute
 from benchmarks.results import Results
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 
 
 @contextmanager
@@ -47,9 +48,9 @@ def show(results: Results, cases: Iterable[Case]) -> None:
     """Print the ratios of one interpreter: a line for each contender."""
     console.print(f"CPython {results.interpreter['version']}: ratios (below 1: faster, smaller)", style="bold")
     for case in cases:
-        points = results.points(case)
-        if not points:
+        if case.name not in results.cases:
             continue
+        points = results.points(case)
         made = Table(title=case.title, title_justify="left", header_style="none")
         made.add_column(case.axis, no_wrap=True)
         for point in points:

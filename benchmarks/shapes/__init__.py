@@ -3,8 +3,8 @@
 A host is a coroutine that calls a function which calls itself `depth` times; the innermost one waits. With depth 0
 there is one function between the host and the awaitable, so that there is a chain at all.
 
-`plain`, `direct` and `entered` are modules of which each contender gets a copy of its own, with the names that they
-only declare. Closures would do as well, but their variables take room in every frame, which native ones need not have.
+`plain`, `direct` and `entered` are modules of which each contender gets a copy of its own, with names that they find
+in it. Closures would do as well, but their variables take room in every frame, which native ones need not have.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine

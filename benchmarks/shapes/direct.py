@@ -4,7 +4,7 @@ from types import ModuleType
 
 from benchmarks.shapes import Failure, MakeAwaitable
 
-chain: ModuleType
+chain: ModuleType = globals()["chain"]
 
 once, repeatedly, nothing = chain.once, chain.repeatedly, chain.nothing
 

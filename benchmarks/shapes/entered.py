@@ -4,8 +4,8 @@ from types import ModuleType
 
 from benchmarks.shapes import Enter, Failure, MakeAwaitable
 
-chain: ModuleType
-enter: Enter
+chain: ModuleType = globals()["chain"]
+enter: Enter = globals()["enter"]
 
 once, repeatedly, nothing = chain.once, chain.repeatedly, chain.nothing
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.shapes import MakeAwaitable, Wait
 
-wait: Wait
+wait: Wait = globals()["wait"]
 
 
 def _once(depth: int, make: MakeAwaitable) -> object:

@@ -43,7 +43,7 @@ async def _puts(queue: asyncio.Queue[int], count: int) -> None:
 
 
 async def items(whence: str, count: int) -> None:
-    """A task puts `count` items into a queue of one; another one takes them. `whence` makes no difference here either."""
+    """A task puts `count` items into a queue of one; another one takes them. `whence` makes no difference either."""
     queue: asyncio.Queue[int] = asyncio.Queue(1)
     putting = asyncio.create_task(_puts(queue, count))
     for _ in range(count):

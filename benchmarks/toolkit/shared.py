@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.shapes import MakeAwaitable
 from benchmarks.toolkit import FROM, NotOffered
 
-library: ModuleType
+library: ModuleType = globals()["library"]
 
 
 def _plain(owner: Any, name: str) -> Callable[[Any], Any]:
@@ -76,11 +76,11 @@ def _items(whence: str, count: int) -> AsyncIterator[int]:
 
 async def items(whence: str, count: int) -> None:
     """Iterate over `count` items that a coroutine, or a plain function that it calls, yields."""
-    number = -1
-    async for number in _items(whence, count):
-        pass
-    if number != count - 1:
-        raise RuntimeError(f"{number + 1} of {count} items came")
+    came = 0
+    async for _ in _items(whence, count):
+        came += 1
+    if came != count:
+        raise RuntimeError(f"{came} of {count} items came")
 
 
 class Completions:
@@ -92,5 +92,3 @@ class Completions:
     def complete(self, completion: Any) -> None:
         """Let those go on that wait for `completion`."""
         completion.set_result(None)
-
-
