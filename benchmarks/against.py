@@ -134,8 +134,7 @@ def compare(options: argparse.Namespace, plan: Plan, method: Method) -> int:
     """Do what `--against` says; the exit status is 1 when something has become significantly slower."""
     tree, other = options.tree.resolve(), sources(options.against)
     plan = compared(plan, bool(options.case))
-    if method.rounds < 2 or method.gauges < 2:
-        method = replace(method, rounds=max(2, method.rounds), gauges=max(2, method.gauges))
+    method = replace(method, rounds=max(2, method.rounds), gauges=max(4, method.gauges))  # One round shows no noise.
     counting = instructions.available() if options.instructions is None else options.instructions
     slower: list[str] = []
     for executable in options.python or [sys.executable]:

@@ -24,20 +24,22 @@ TIMEOUT = 180
 class Method:
     """How much is measured. Each round is one process for each case and contender.
 
-    Gauges, which vary little, have `gauges` rounds, with a process for each point. `values` are taken of a point after
-    `warmups` that are dropped; one lasts at least `seconds_a_value` seconds. Many short values: on a machine that does
-    other things too, some of them are left in peace.
+    Gauges have `gauges` rounds (half of them where they hardly vary), with a process for each point. `values` are
+    taken of a point after `warmups` that are dropped; one lasts at least `seconds_a_value` seconds. Many short values:
+    on a machine that does other things too, some of them are left in peace.
     """
 
     rounds: int = 8
-    gauges: int = 3
+    gauges: int = 4
     values: int = 15
     warmups: int = 2
     seconds_a_value: float = 0.006
 
     def rounds_of(self, case: Case) -> int:
         """How many rounds `case` has."""
-        return self.rounds if case.measure else self.gauges
+        if case.measure:
+            return self.rounds
+        return max(1, self.gauges // 2) if case.steady else self.gauges
 
 
 BRIEF = Method(rounds=4, gauges=2, values=10, warmups=1, seconds_a_value=0.003)

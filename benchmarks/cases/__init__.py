@@ -17,6 +17,7 @@ and where they apply:
 - `SLOPE`: the name of one step of the points, where the report is to say what one more of them costs.
 - `CORE`: whether instructions are counted, and at which points.
 - `CLOCK`: the clock behind `measure`.
+- `STEADY`: whether a gauge hardly varies, so that a process or two tell everything.
 - `PACKAGES`: what else has to be installed.
 """
 
@@ -73,6 +74,7 @@ class Case:
     slope: str
     core: tuple[Point, ...]
     clock: str
+    steady: bool
     packages: tuple[str, ...]
     measure: Callable[[Any, Any, int], float] | None
     gauge: Callable[[Any, Any], dict[str, float]] | None
@@ -108,6 +110,7 @@ def case(name: str) -> Case:
         slope=getattr(module, "SLOPE", ""),
         core=getattr(module, "CORE", ()),
         clock=getattr(module, "CLOCK", CLOCK),
+        steady=getattr(module, "STEADY", False),
         packages=getattr(module, "PACKAGES", ()),
         measure=getattr(module, "measure", None),
         gauge=getattr(module, "gauge", None),

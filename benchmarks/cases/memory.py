@@ -14,6 +14,7 @@ AXIS = "depth of the chain"
 POINTS = (0, 1, 2, 5, 10, 20, 50, 100)
 QUICK = QUICK_DEPTHS
 CONTENDERS = BARE
+STEADY = True
 UNITS = ("byte", "byte at the peak")
 TARGETS = (Target(1, 1.0), Target(5, 1.0), Target(20, 1.0), Target(1, 1 / 4, "awaitlet"))
 CHAINS = 10_000

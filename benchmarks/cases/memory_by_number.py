@@ -12,6 +12,7 @@ AXIS = "suspended chains"
 POINTS = (1_000, 10_000, 100_000)
 QUICK = (1_000,)
 CONTENDERS = BARE
+STEADY = True
 UNITS = ("byte", "byte at the peak")
 DEPTH = 5
 

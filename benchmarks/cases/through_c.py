@@ -9,7 +9,7 @@ from benchmarks.driver import seconds, suspending
 from benchmarks.shapes import KINDS, Hosts
 
 TITLE = "through C functions"
-AXIS = "between the waiting function and the coroutine"
+AXIS = "what stands between"
 POINTS = KINDS
 QUICK = KINDS[:1]
 CONTENDERS = BARE

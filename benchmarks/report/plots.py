@@ -56,8 +56,13 @@ def _line(axes: Any, case: Case, name: str, points: list[tuple[int, Ratio]]) -> 
         axes.axhline(1, color=style["color"], linestyle="--", linewidth=1.2, label=contender(name).title)
         return
     line = "-" if case.smooth and len(points) > 1 else "none"
-    axes.plot(x, [ratio.value for ratio in known], linestyle=line, label=contender(name).title, **style)
-    axes.fill_between(x, [r.low for r in known], [r.high for r in known], color=style["color"], alpha=0.25, linewidth=0)
+    order = 4 if name == OHWAIT.name else 3
+    axes.plot(x, [ratio.value for ratio in known], linestyle=line, label=contender(name).title, zorder=order, **style)
+    low, high = [ratio.low for ratio in known], [ratio.high for ratio in known]
+    if case.smooth:
+        axes.fill_between(x, low, high, color=style["color"], alpha=0.25, linewidth=0)
+    else:
+        axes.vlines(x, low, high, color=style["color"], alpha=0.5, linewidth=3)
     if name == OHWAIT.name:
         for place, ratio in points if not case.smooth else {points[0], points[-1]}:
             axes.annotate(
@@ -79,9 +84,9 @@ def _panel(axes: Any, case: Case, results: Results, points: list[Point]) -> None
             _line(axes, case, name, having)
     axes.set_title(f"CPython {results.title}", fontsize=10)
     labels = [f"{point:,}" if isinstance(point, int) else point for point in points]
-    axes.set_xticks(range(len(points)), labels, rotation=0 if case.smooth else 20)
+    slant = {} if case.smooth else {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(points)), labels, **slant)
     axes.tick_params(axis="x", labelsize=8)
-    axes.set_xlabel(case.axis)
     axes.set_xlim(-0.5, len(points) - 0.5)
 
 
@@ -111,6 +116,7 @@ def plot(case: Case, found: list[Results], path: Path) -> None:
         for panel, results in zip(axes[0], found, strict=True):
             _panel(panel, case, results, points)
             _frame(panel)
+        shape.supxlabel(case.axis, fontsize=10)
         axes[0][0].set_ylabel(f"{contender(case.baseline).title} = 1")
         labels = {}
         for panel in axes[0]:
