@@ -118,13 +118,13 @@ def plot(case: Case, found: list[Results], path: Path) -> None:
             _frame(panel)
         shape.supxlabel(case.axis, fontsize=10)
         axes[0][0].set_ylabel(f"{contender(case.baseline).title} = 1")
-        labels = {}
+        labels: dict[str, Any] = {}
         for panel in axes[0]:
             lines, names = panel.get_legend_handles_labels()
             labels |= dict(zip(names, lines, strict=True))
         columns = min(len(labels), 6 if len(found) > 2 else 3)
         shape.legend(
-            labels.values(), labels.keys(), loc="outside upper center", ncols=columns, frameon=False, fontsize=9
+            list(labels.values()), list(labels), loc="outside upper center", ncols=columns, frameon=False, fontsize=9
         )
         shape.savefig(path, format="svg", metadata={"Date": None})
         pyplot.close(shape)

@@ -1,6 +1,6 @@
 """The service: `python server.py CONTENDER DATABASE CONNECTIONS PROCESSOR` prints its port, then serves until killed.
 
-`/7` answers with author 7; what the author's name should be is what the client checks.
+`/7` answers with author 7, `/0` with the processor time that this process has had.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,21 @@ if __name__ == "__main__":
     sys.path[:] = [*sys.path[1:], str(Path(__file__).resolve().parent.parent.parent)]
 
 from benchmarks.service import ways
+from benchmarks.worker import reason
 
 
 def application(answer: ways.Answer) -> Any:
     """The ASGI handler."""
 
     async def handle(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        found = await answer(int(scope["path"][1:]))
-        body = json.dumps(found).encode()
+        status = 200
+        try:
+            number = int(scope["path"][1:])
+            body = json.dumps(await answer(number) if number else {"clock": time.process_time()}).encode()
+        except Exception as error:
+            status, body = 500, reason(error).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     return handle
@@ -35,8 +41,12 @@ async def serve(contender: str, database: str, connections: int) -> None:
     """Serve by the way of `contender`."""
     import uvicorn
 
-    answer = await getattr(ways, contender)(database, connections)
-    await answer(1)
+    try:
+        answer = await getattr(ways, contender)(database, connections)
+        await answer(1)
+    except Exception as error:
+        print(reason(error), file=sys.stderr, flush=True)
+        os._exit(1)  # Connections are open that wait in threads.
     # asyncio sends at once (TCP_NODELAY) only where the protocol is named.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
