@@ -48,6 +48,13 @@ def seconds(coroutine: Coroutine[Any, Any, Any]) -> float:
     return now() - start
 
 
+def _curio() -> Any:
+    """curio, which only ohwait's own help gets imported where the standard library has moved on."""
+    from ohwait._backends._import_curio import import_curio
+
+    return import_curio()
+
+
 def run(loop: str, function: Callable[[], Coroutine[Any, Any, float]]) -> float:
     """Run `function()` on the event loop called `loop` and return its result."""
     if loop == "trio":
@@ -55,9 +62,7 @@ def run(loop: str, function: Callable[[], Coroutine[Any, Any, float]]) -> float:
 
         result: float = trio.run(function)
     elif loop == "curio":
-        import curio
-
-        result = curio.run(function)
+        result = _curio().run(function)
     elif loop == "uvloop":
         import uvloop
 
@@ -98,9 +103,7 @@ def pause(loop: str) -> MakeAwaitable:
 
         return checkpoint
     if loop == "curio":
-        import curio
-
-        return partial(curio.sleep, 0)
+        return partial(_curio().sleep, 0)
     return suspending
 
 

@@ -42,7 +42,7 @@ class Method:
         return max(1, self.gauges // 2) if case.steady else self.gauges
 
 
-BRIEF = Method(rounds=4, gauges=2, values=10, warmups=1, seconds_a_value=0.003)
+BRIEF = Method(rounds=3, gauges=2, values=10, warmups=1, seconds_a_value=0.003)
 QUICK = Method(rounds=2, gauges=1, values=5, warmups=1, seconds_a_value=0.002)
 
 

@@ -65,7 +65,7 @@ def time_points(question: Case, subject: Any, request: dict[str, Any]) -> Callab
         loops = fixed or request["loops"].get(str(point)) or _calibrated(measure, request["seconds_a_value"])
         runner.args.loops = 1 if fixed else loops
         if fixed:
-            runner.args.values, runner.args.warmups = min(request["values"], 3), 0
+            runner.args.values, runner.args.warmups = 1, 0
         made = runner.bench_time_func(f"{point}", lambda count: measure(fixed or count), inner_loops=fixed)
         return {"loops": loops, "values": {question.unit: list(made.get_values())}}
 

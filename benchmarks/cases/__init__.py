@@ -11,7 +11,7 @@ A case's module has:
 and where they apply:
 
 - `TARGETS`: what is to be reached.
-- `LOOPS`: how many operations a value is made of, where that must not be calibrated.
+- `LOOPS`: how many operations a value is made of, where that must not be calibrated. A process gives one value then.
 - `BASELINE`: what ratios are taken to, instead of native await.
 - `subject(name)`: what stands for the contender called that, instead of its `Hosts`.
 - `SLOPE`: the name of one step of the points, where the report is to say what one more of them costs.
