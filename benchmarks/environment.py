@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import OHWAIT, Contender
+from benchmarks.contenders import OHWAIT, Contender, support
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"
 SUFFIXES = (".c", ".h", ".py", ".pyi", ".pyx", ".typed")
 SOURCES = ("csrc", "ohwait", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
-TIMER = "pyperf"
-REPORTERS = ("rich", "matplotlib", TIMER)
+TIMER = support("pyperf")
+REPORTERS = ("rich", "matplotlib")
 
 _DESCRIBE = """
 import json, platform, sys, sysconfig
@@ -63,6 +64,7 @@ class Environment:
 
     @property
     def python(self) -> Path:
+        """The environment's interpreter."""
         return self.path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -80,7 +82,8 @@ def run(command: Iterable[str | Path], doing: str) -> str:
     except OSError as error:
         raise BenchmarkError(f"{doing}: {words[0]} cannot be run ({error})") from error
     if done.returncode:
-        end = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("WARNING: Location")]
+        end = "\n".join(lines[-25:])
         raise BenchmarkError(f"{doing} failed (exit status {done.returncode}):\n{end}")
     return done.stdout
 
@@ -132,11 +135,15 @@ def _pip(environment: Environment, *arguments: str | Path) -> None:
 
 
 def _install(environment: Environment, contender: Contender, tree: Path) -> None:
-    for package in contender.packages:
-        if package == OHWAIT.name:
-            _pip(environment, "--no-deps", "--force-reinstall", _clean_copy(tree))
-        else:
-            _pip(environment, package)
+    if contender is OHWAIT:
+        _pip(environment, "--no-deps", "--force-reinstall", _clean_copy(tree))
+    else:
+        _pip(environment, *contender.packages)
+
+
+def _stamp(contender: Contender, tree: Path) -> str:
+    """What changes when a contender has to be installed anew."""
+    return fingerprint(tree) if contender is OHWAIT else " ".join(contender.packages)
 
 
 def create(path: Path, executable: str) -> None:
@@ -159,24 +166,31 @@ def prepare(
     create(environment.path, on.executable)
     stamp_file = environment.path / "installed.json"
     installed: dict[str, str] = json.loads(stamp_file.read_text()) if stamp_file.exists() else {}
-    for each in (Contender(TIMER, TIMER, (TIMER,)), *contenders):
-        stamp = fingerprint(tree) if OHWAIT.name in each.packages else " ".join(each.packages)
-        if each.packages and installed.get(each.name) != stamp:
+    wanted = [each for each in (TIMER, *contenders) if each.packages]
+    for each in wanted:
+        stamp = _stamp(each, tree)
+        if installed.get(each.name) != stamp:
             say(f"{on.id}: installing {each.title}")
             try:
                 _install(environment, each, tree)
             except BenchmarkError as error:
-                if each.name in (TIMER, OHWAIT.name):
+                if each in (TIMER, OHWAIT):
                     raise
-                environment.missing[each.name] = str(error)
+                environment.missing[each.name] = _cause(str(error))
                 continue
             installed[each.name] = stamp
             stamp_file.write_text(json.dumps(installed, indent=1))
-        if each.packages:
-            asking: list[str | Path] = [environment.python, "-I", "-c", _VERSIONS, *each.packages]
-            asked = run(asking, f"asking for {each.name}'s version")
-            environment.versions.update(json.loads(asked))
+    names = {name for each in wanted if each.name not in environment.missing for name in each.distributions}
+    asking: list[str | Path] = [environment.python, "-I", "-c", _VERSIONS, *sorted(names)]
+    environment.versions.update(json.loads(run(asking, "asking for the contenders' versions")))
     return environment
+
+
+def _cause(text: str) -> str:
+    """The line of pip's output that says what went wrong, and what was being done."""
+    doing, *lines = text.splitlines()
+    causes = [line for line in lines if re.match(r"\s*(ERROR|error|fatal error):", line)]
+    return f"{doing} {' '.join((causes or lines[-1:] or [''])[0].split())}".strip()
 
 
 def restart_with_reporters(arguments: list[str]) -> None:

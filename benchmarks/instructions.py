@@ -1,56 +1,75 @@
 """Count instructions instead of timing: the same figure on a busy machine as on an idle one.
 
-valgrind's callgrind runs a worker twice, with few and with many operations; what the second run executed more,
-divided by the operations that it did more, is the cost of one, with start-up and warm-up out of it.
-An instruction is not a nanosecond: read these beside the times, not instead of them.
+valgrind's callgrind runs a worker that does some operations at each point, after a warm-up, and calls `getppid` in
+between; callgrind writes a file whenever that is entered. The instructions between two such calls, divided by the
+operations, are the cost of one. An instruction is not a nanosecond: read these beside the times, not instead of them.
 """
 
 import re
 import shutil
-import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.cases import Case
-from benchmarks.contenders import Contender
-from benchmarks.environment import BenchmarkError, Environment, clean_environ
-from benchmarks.results import Measurement
-from benchmarks.schedule import WORKER, Plan, Progress
+from benchmarks.cases import Case, Point
+from benchmarks.environment import BenchmarkError, Environment
+from benchmarks.results import INSTRUCTION, Measurement
+from benchmarks.schedule import Method, Plan, Progress, Subject, Table, request_for, worker
 
-FEW, MANY = 200, 1000
+LOOPS = 500
+COUNTED = ("native", "ohwait", "greenlet")
+_PART = re.compile(r"^part: (\d+)", re.MULTILINE)
 _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 
 
-def total(environment: Environment, case: Case, contender: Contender, depth: int, loops: int) -> int:
-    """How many instructions a process executes that does `loops` operations."""
+def available() -> bool:
+    """Whether instructions can be counted here."""
+    return shutil.which("valgrind") is not None
+
+
+def count_one(case: Case, subject: Subject, points: Sequence[Point]) -> dict[str, dict[str, object]]:
+    """The instructions of an operation at each of `points`, as a worker would answer."""
     valgrind = shutil.which("valgrind")
     if valgrind is None:
-        raise BenchmarkError("counting instructions needs valgrind: install it, or leave --instructions out")
+        raise BenchmarkError("counting instructions needs valgrind: install it, or say --no-instructions")
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "callgrind.out"
-        command = [valgrind, "--tool=callgrind", f"--callgrind-out-file={output}", "--quiet"]
-        command += [str(environment.python), str(WORKER), "run", case.name, contender.name, str(depth), str(loops)]
+        output = Path(folder) / "out"
+        prefix = [valgrind, "--tool=callgrind", "--quiet", f"--callgrind-out-file={output}", "--dump-before=getppid"]
         # The same hashes in each process, else dictionaries differ by some instructions.
-        done = subprocess.run(command, capture_output=True, text=True, env=clean_environ() | {"PYTHONHASHSEED": "0"})
-        if done.returncode or not output.exists():
-            end = "\n".join(done.stderr.strip().splitlines()[-10:])
-            raise BenchmarkError(f"valgrind failed on {case.title} with {contender.title}, depth {depth}:\n{end}")
-        found = _TOTAL.search(output.read_text(errors="replace"))
-    if found is None:
-        raise BenchmarkError("valgrind wrote no total; is its version very old?")
-    return int(found[1])
+        request = request_for(case, subject, points, Method()) | {"verb": "count", "loops": LOOPS}
+        answers = worker(subject.environment, request, ["env", "PYTHONHASHSEED=0", *prefix])
+        totals = {}
+        for path in Path(folder).iterdir():
+            text = path.read_text(errors="replace")
+            part, total = _PART.search(text), _TOTAL.search(text)
+            if part and total:
+                totals[int(part[1])] = int(total[1])
+    # Part 1 ends before the first point's operations, part 2 after them, part 3 before the second point's ...
+    index = 0
+    for point in points:
+        if "error" in answers[str(point)]:
+            continue
+        if 2 * index + 2 not in totals:
+            answers[str(point)] = {"error": "callgrind wrote no total; is getppid traced by this valgrind?"}
+            continue
+        answers[str(point)] = {"loops": LOOPS, "values": {INSTRUCTION: [totals[2 * index + 2] / LOOPS]}}
+        index += 1
+    return answers
 
 
-def count(environment: Environment, plan: Plan, progress: Progress) -> list[Measurement]:
-    """Instructions of one operation, for every case in `plan` that is measured in time."""
-    contenders = [each for each in plan.contenders if each.name not in environment.missing]
-    points = [(case, depth, each) for case, depth in plan.points() if case.unit == "second" for each in contenders]
-    counted: list[Measurement] = []
-    for index, (case, depth, each) in enumerate(points):
-        progress(index, len(points), f"counting: {case.title}, depth {depth}, {each.title}")
-        few = total(environment, case, each, depth, FEW)
-        many = total(environment, case, each, depth, MANY)
-        value = (many - few) / (MANY - FEW)
-        counted.append(Measurement(case.name, depth, each.name, "instruction", MANY - FEW, [[value]]))
-    progress(len(points), len(points), "done")
-    return counted
+def count(case: Case, points: Sequence[Point], subjects: Sequence[Subject], progress: Progress) -> Table:
+    """Count the instructions of an operation of `case`."""
+    table = Table()
+    for index, subject in enumerate(subjects):
+        progress(index, len(subjects), f"counting instructions: {case.title}, {subject.contender.title}")
+        table.add(subject, points, count_one(case, subject, points))
+    progress(len(subjects), len(subjects), "done")
+    return table
+
+
+def of_case(case: Case, plan: Plan, environment: Environment, progress: Progress) -> list[Measurement]:
+    """The instructions of an operation of `case` at its core points."""
+    chosen = [each for each in plan.contenders_of(case) if each.name in COUNTED]
+    subjects = [Subject(each.name, each, environment) for each in chosen if each.name not in environment.missing]
+    points = [each for each in plan.points_of(case) if each in case.core]
+    return count(case, points, subjects, progress).measurements() if points else []

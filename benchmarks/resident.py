@@ -1,10 +1,33 @@
 """The memory of this process, by the kernel's own accounting."""
 
+import gc
 import resource
 import sys
 from pathlib import Path
 
+from benchmarks.driver import drive, suspending
+from benchmarks.shapes import Host, Hosts
+
 _ROLLUP = Path("/proc/self/smaps_rollup")
+_STATUS = Path("/proc/self/status")
+
+
+def _kilobytes(path: Path, wanted: str) -> int | None:
+    if path.exists():
+        for line in path.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key == wanted:
+                return int(value.split()[0])
+    return None
+
+
+def peak_bytes() -> int:
+    """The most memory of any kind that this process has had in use at once, in bytes."""
+    kilobytes = _kilobytes(_STATUS, "VmHWM")
+    if kilobytes is not None:
+        return kilobytes * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def resident_bytes() -> int:
@@ -13,10 +36,27 @@ def resident_bytes() -> int:
     Where the kernel does not tell (not Linux), the peak so far of all memory:
     differences of it are right while memory only grows.
     """
-    if _ROLLUP.exists():
-        for line in _ROLLUP.read_text().splitlines():
-            key, _, value = line.partition(":")
-            if key == "Anonymous":
-                return int(value.split()[0]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    kilobytes = _kilobytes(_ROLLUP, "Anonymous")
+    return peak_bytes() if kilobytes is None else kilobytes * 1024
+
+
+def bytes_of_chains(contender: Hosts, depth: int, chains: int) -> dict[str, float]:
+    """What a chain of `depth` takes when `chains` of them are suspended.
+
+    "byte" is what the process has grown by, "byte at the peak" by how much more its peak is than what it began with,
+    until all of them have ended; both divided by the number of chains.
+    """
+    for _ in range(100):
+        drive(contender.one_wait(depth, suspending))
+    hosts: list[Host | None] = [None] * chains
+    gc.collect()
+    before, peak = resident_bytes(), peak_bytes()
+    for index in range(chains):
+        host = contender.one_wait(depth, suspending)
+        host.send(None)
+        hosts[index] = host
+    grown = resident_bytes() - before
+    for suspended in hosts:
+        if suspended is not None:
+            drive(suspended)
+    return {"byte": grown / chains, "byte at the peak": (peak_bytes() - peak) / chains}

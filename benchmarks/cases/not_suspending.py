@@ -3,17 +3,21 @@
 A new chain for each operation, but nothing ever reaches the event loop: a cache hit, a full buffer.
 """
 
-from benchmarks.cases import DEPTHS as DEPTHS
-from benchmarks.cases import QUICK_DEPTHS as QUICK_DEPTHS
-from benchmarks.cases import Target
-from benchmarks.contenders import Implementation
+from benchmarks.cases import DEPTHS, QUICK_DEPTHS, Target
+from benchmarks.contenders import BARE
 from benchmarks.driver import ready, seconds
+from benchmarks.shapes import Hosts
 
 TITLE = "not suspending"
-UNIT = "second"
-TARGETS = (Target(0, 0.85), Target(20, 0.45))
+AXIS = "depth of the chain"
+POINTS = DEPTHS
+QUICK = QUICK_DEPTHS
+CONTENDERS = (*BARE, "asynkit")
+TARGETS = (Target(0, 0.8), Target(20, 0.4))
+SLOPE = "frame"
+CORE = (0, 1, 5, 20)
 
 
-def measure(contender: Implementation, depth: int, loops: int) -> float:
+def measure(contender: Hosts, depth: int, loops: int) -> float:
     """Seconds for `loops` chains that never suspend."""
     return seconds(contender.new_chains(depth, ready, loops))

@@ -3,17 +3,22 @@
 One chain: its innermost function waits in a loop, and an operation is one turn of that loop.
 """
 
-from benchmarks.cases import DEPTHS as DEPTHS
-from benchmarks.cases import QUICK_DEPTHS as QUICK_DEPTHS
-from benchmarks.cases import Target
-from benchmarks.contenders import Implementation
+from benchmarks.cases import DEPTHS, QUICK_DEPTHS, Growth, Target
+from benchmarks.contenders import BARE
 from benchmarks.driver import seconds, suspending
+from benchmarks.shapes import Hosts
 
 TITLE = "repeated suspension in one chain"
-UNIT = "second"
-TARGETS = (Target(0, 1.5), Target(20, 1.2), Target(0, 1 / 3, "awaitlet"))
+AXIS = "depth of the chain"
+POINTS = DEPTHS
+QUICK = QUICK_DEPTHS
+CONTENDERS = BARE
+TARGETS = (Target(0, 1.3), Target(20, 1.0), Target(0, 1 / 3, "awaitlet"))
+GROWTH = Growth(2)
+SLOPE = "frame"
+CORE = (0, 1, 5, 20, 100)
 
 
-def measure(contender: Implementation, depth: int, loops: int) -> float:
+def measure(contender: Hosts, depth: int, loops: int) -> float:
     """Seconds for one chain that suspends `loops` times."""
     return seconds(contender.many_waits(depth, suspending, loops))

@@ -1,6 +1,10 @@
 """Coroutine functions all the way down: the baseline."""
 
-from benchmarks.contenders import MakeAwaitable
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from benchmarks.shapes import Failure, Hosts, MakeAwaitable
 
 
 async def _once(depth: int, make: MakeAwaitable) -> object:
@@ -17,6 +21,63 @@ async def _repeatedly(depth: int, make: MakeAwaitable, count: int) -> object:
     return None
 
 
+async def _nothing() -> None:
+    return None
+
+
+def _decorator(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    async def wrapper(*args: Any, **options: Any) -> Any:
+        return await function(*args, **options)
+
+    return wrapper
+
+
+@_decorator
+async def _decorated(make: MakeAwaitable) -> object:
+    return await make()
+
+
+class _Thing:
+    """`__init__` cannot be a coroutine function: a second method is what one writes instead."""
+
+    async def prepare(self, make: MakeAwaitable) -> None:
+        self.value = await make()
+
+
+async def _init(make: MakeAwaitable) -> None:
+    await _Thing().prepare(make)
+
+
+class _Manager:
+    def __init__(self, make: MakeAwaitable) -> None:
+        self.make = make
+
+    async def __aenter__(self) -> object:
+        return await self.make()
+
+    async def __aexit__(self, *details: object) -> None:
+        return None
+
+
+async def _with(make: MakeAwaitable) -> None:
+    async with _Manager(make):
+        pass
+
+
+async def _key(make: MakeAwaitable) -> Any:
+    return await make() or 0
+
+
+async def _sorted(make: MakeAwaitable) -> object:
+    """A key function cannot be awaited by `sorted`: the keys are awaited first."""
+    keys = [await _key(make)]
+    return sorted((0,), key=lambda _: keys[0])
+
+
+_THROUGH = {"decorator with *args": _decorated, "__init__": _init, "with": _with, "sorted(key=)": _sorted}
+
+
 async def one_wait(depth: int, make: MakeAwaitable) -> None:
     await _once(depth, make)
 
@@ -28,3 +89,26 @@ async def new_chains(depth: int, make: MakeAwaitable, count: int) -> None:
 
 async def many_waits(depth: int, make: MakeAwaitable, count: int) -> None:
     await _repeatedly(depth, make, count)
+
+
+async def failing(depth: int, make: MakeAwaitable, count: int) -> None:
+    for _ in range(count):
+        try:
+            await _once(depth, make)
+        except Failure:
+            pass
+
+
+async def through(kind: str, make: MakeAwaitable, count: int) -> None:
+    function = _THROUGH[kind]
+    for _ in range(count):
+        await function(make)
+
+
+async def visit(make: MakeAwaitable, count: int) -> None:
+    await _nothing()
+    for _ in range(count):
+        await make()
+
+
+HOSTS = Hosts(one_wait, new_chains, many_waits, failing, through, visit)

@@ -10,15 +10,17 @@ matplotlib.use("svg")
 from matplotlib import pyplot
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from benchmarks.cases import Case, cases
-from benchmarks.contenders import CONTENDERS, NATIVE, OHWAIT
-from benchmarks.results import Results, figure
+from benchmarks.cases import Case, Point, cases
+from benchmarks.contenders import CONTENDERS, OHWAIT, contender
+from benchmarks.results import Ratio, Results, figure
 
 # Each has a contrast of at least 3:1 to white and to black (and to the dark grey of code hosts' pages).
 TEXT = "#7a828e"
 GRID = "#7a828e44"
-COLOURS = {"native": "#7a828e", "ohwait": "#e0661a", "awaitlet": "#3f83d6"}
-OTHERS = ("#2f9e57", "#b65fd0", "#c0452f", "#1f9aa8", "#a98200")
+COLOURS = {"native": "#7a828e", "ohwait": "#e0661a"}
+OTHERS = ("#3f83d6", "#2f9e57", "#b65fd0", "#c0452f", "#1f9aa8", "#a98200")
+MARKERS = ("s", "^", "D", "v", "P", "X")
+TICKS = [factor * 10.0**power for power in range(-3, 5) for factor in (1, 2, 5)]
 STYLE: Any = {
     "axes.edgecolor": TEXT,
     "axes.labelcolor": TEXT,
@@ -36,64 +38,94 @@ STYLE: Any = {
 }
 
 
-def colour(name: str) -> str:
-    """The colour of the contender called `name`: the same one in every plot."""
-    others = [each.name for each in CONTENDERS if each.name not in COLOURS]
-    return COLOURS[name] if name in COLOURS else OTHERS[others.index(name) % len(OTHERS)]
+def look(name: str) -> dict[str, Any]:
+    """Colour and marker of the contender called `name`: the same ones in every plot."""
+    if name in COLOURS:
+        return {"color": COLOURS[name], "marker": "o", "markersize": 5 if name == OHWAIT.name else 0}
+    index = [each.name for each in CONTENDERS if each.name not in COLOURS].index(name)
+    turn = index // len(OTHERS)
+    return {"color": OTHERS[index % len(OTHERS)], "marker": MARKERS[index % len(MARKERS)], "markersize": 4 + turn} | (
+        {"markerfacecolor": "none"} if turn else {}
+    )
 
 
-def _panel(axes: Any, case: Case, results: Results) -> None:
-    depths = results.depths(case.name, case.unit)
-    places = range(len(depths))
-    for each in CONTENDERS:
-        ratios = [results.ratio(case.name, depth, each.name, case.unit) for depth in depths]
-        points = [(place, ratio) for place, ratio in zip(places, ratios, strict=True) if ratio is not None]
-        if not points:
-            continue
-        x, known = [place for place, _ in points], [ratio for _, ratio in points]
-        style = {"linestyle": "--"} if each is NATIVE else {"marker": "o", "markersize": 4}
-        axes.plot(x, [ratio.value for ratio in known], color=colour(each.name), label=each.title, **style)
-        if each is not NATIVE:
-            axes.fill_between(
-                x, [r.low for r in known], [r.high for r in known], color=colour(each.name), alpha=0.25, linewidth=0
+def _line(axes: Any, case: Case, name: str, points: list[tuple[int, Ratio]]) -> None:
+    x, known = [place for place, _ in points], [ratio for _, ratio in points]
+    style = look(name)
+    if name == case.baseline:
+        axes.axhline(1, color=style["color"], linestyle="--", linewidth=1.2, label=contender(name).title)
+        return
+    line = "-" if case.smooth and len(points) > 1 else "none"
+    order = 4 if name == OHWAIT.name else 3
+    axes.plot(x, [ratio.value for ratio in known], linestyle=line, label=contender(name).title, zorder=order, **style)
+    low, high = [ratio.low for ratio in known], [ratio.high for ratio in known]
+    if case.smooth:
+        axes.fill_between(x, low, high, color=style["color"], alpha=0.25, linewidth=0)
+    else:
+        axes.vlines(x, low, high, color=style["color"], alpha=0.5, linewidth=3)
+    if name == OHWAIT.name:
+        for place, ratio in points if not case.smooth else {points[0], points[-1]}:
+            axes.annotate(
+                figure(ratio.value),
+                (place, ratio.value),
+                xytext=(0, -13),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+                color=style["color"],
             )
-            for place, ratio in (points[0], points[-1]):
-                axes.annotate(
-                    figure(ratio.value),
-                    (place, ratio.value),
-                    xytext=(0, -13 if each is OHWAIT else 6),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=8,
-                    color=colour(each.name),
-                )
+
+
+def _panel(axes: Any, case: Case, results: Results, points: list[Point]) -> None:
+    for name in results.contenders(case):
+        ratios = [results.ratio(case, point, name) for point in points]
+        having = [(place, ratio) for place, ratio in enumerate(ratios) if ratio is not None]
+        if having:
+            _line(axes, case, name, having)
     axes.set_title(f"CPython {results.title}", fontsize=10)
-    axes.set_xticks(list(places), [str(depth) for depth in depths])
-    axes.set_xlabel("depth of the chain")
+    labels = [f"{point:,}" if isinstance(point, int) else point for point in points]
+    slant = {} if case.smooth else {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(points)), labels, **slant)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.set_xlim(-0.5, len(points) - 0.5)
+
+
+def _frame(panel: Any) -> None:
+    panel.set_yscale("log")
+    panel.yaxis.set_major_locator(FixedLocator(TICKS))
+    panel.yaxis.set_minor_locator(NullLocator())
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.grid(axis="y", color=GRID, linewidth=0.6)
+    panel.margins(y=0.12)
 
 
 def plot(case: Case, found: list[Results], path: Path) -> None:
-    """Plot `case` by depth into the SVG file `path`."""
+    """Plot the ratios of `case` into the SVG file `path`."""
+    points = [point for point in case.points if any(point in results.points(case) for results in found)]
+    points += [point for results in found for point in results.points(case) if point not in points]
     with matplotlib.rc_context(rc=STYLE):
+        width = max(2.3, 0.42 * len(points))
         shape, axes = pyplot.subplots(
             1,
             len(found),
             sharey=True,
             squeeze=False,
             layout="constrained",
-            figsize=(max(4.5, 1.2 + 2.3 * len(found)), 3.2),
+            figsize=(max(6.0, 1.2 + width * len(found)), 3.6),
         )
         for panel, results in zip(axes[0], found, strict=True):
-            _panel(panel, case, results)
-            panel.set_yscale("log")
-            panel.yaxis.set_major_locator(FixedLocator([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]))
-            panel.yaxis.set_minor_locator(NullLocator())
-            panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            panel.grid(axis="y", color=GRID, linewidth=0.6)
-            panel.margins(x=0.12, y=0.12)
-        axes[0][0].set_ylabel("native await = 1")
-        handles, labels = axes[0][0].get_legend_handles_labels()
-        shape.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+            _panel(panel, case, results, points)
+            _frame(panel)
+        shape.supxlabel(case.axis, fontsize=10)
+        axes[0][0].set_ylabel(f"{contender(case.baseline).title} = 1")
+        labels: dict[str, Any] = {}
+        for panel in axes[0]:
+            lines, names = panel.get_legend_handles_labels()
+            labels |= dict(zip(names, lines, strict=True))
+        columns = min(len(labels), 6 if len(found) > 2 else 3)
+        shape.legend(
+            list(labels.values()), list(labels), loc="outside upper center", ncols=columns, frameon=False, fontsize=9
+        )
         shape.savefig(path, format="svg", metadata={"Date": None})
         pyplot.close(shape)
 
@@ -103,7 +135,7 @@ def plot_all(found: list[Results], directory: Path) -> list[Path]:
     directory.mkdir(parents=True, exist_ok=True)
     written = []
     for case in cases():
-        having = [results for results in found if results.depths(case.name, case.unit)]
+        having = [results for results in found if results.points(case)]
         if having:
             path = directory / f"{case.name}.svg"
             plot(case, having, path)

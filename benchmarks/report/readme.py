@@ -1,31 +1,35 @@
 """The benchmark table in README.md, between two markers."""
 
-from benchmarks.cases import cases
-from benchmarks.contenders import OHWAIT
+from benchmarks.cases import case
+from benchmarks.contenders import OHWAIT, contender
 from benchmarks.environment import BenchmarkError
 from benchmarks.report.document import table
 from benchmarks.results import Results
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+CASES = ("not_suspending", "suspend_once", "suspend_repeatedly", "memory")
 DEPTHS = (1, 5, 20)
-COMPARED = "awaitlet"
+COMPARED = ("greenlet", "awaitlet")
 
 
 def readme_table(found: list[Results]) -> str:
-    """The table: ohwait on each interpreter, greenlet on the newest one that has it, as ratios to native await."""
-    with_greenlet = [each for each in found if any(m.contender == COMPARED for m in each.measurements)]
+    """The table: ohwait on each interpreter, others on the newest one that has them, as ratios to native await."""
     head = ["native `await` = 1", "depth", *(f"ohwait, {each.title}" for each in found)]
-    head += [f"greenlet (awaitlet), {with_greenlet[-1].title}"] if with_greenlet else []
+    beside = [(name, each) for name in COMPARED for each in _having(found, name)[-1:]]
+    head += [f"{contender(name).title}, {each.title}" for name, each in beside]
     rows = []
-    for case in cases():
+    for asked in map(case, CASES):
         for depth in DEPTHS:
-            ratios = [each.ratio(case.name, depth, OHWAIT.name, case.unit) for each in found]
+            ratios = [each.ratio(asked, depth, OHWAIT.name) for each in found]
             if not any(ratios):
                 continue
-            if with_greenlet:
-                ratios.append(with_greenlet[-1].ratio(case.name, depth, COMPARED, case.unit))
-            rows.append([case.title, str(depth), *("-" if ratio is None else str(ratio) for ratio in ratios)])
+            ratios += [each.ratio(asked, depth, name) for name, each in beside]
+            rows.append([asked.title, str(depth), *("-" if ratio is None else str(ratio) for ratio in ratios)])
     return table(head, rows)
+
+
+def _having(found: list[Results], name: str) -> list[Results]:
+    return [each for each in found if any(name in each.contenders(case(asked)) for asked in CASES)]
 
 
 def readme_with(found: list[Results], readme: str) -> str:
