@@ -47,6 +47,10 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         py_raise(Py_NewRef(exception));
         return NULL;
     }
+    if (ohw_chain_is_elsewhere(ts, chain)) {
+        ohw_chain_decline(ts, chain, 1);
+        return NULL;
+    }
     chain->handled = true;
     py_pacify_landing(ts, py_code(chain->lifted.host));
     bool finished_by_throw = chain->source == NULL && chain->outcome != NULL &&
@@ -79,6 +83,26 @@ static void announce(PyThreadState *ts, ohw_chain *chain)
     }
 }
 
+#if OHW_ARCH_KNOWN
+/* Does not return where it is called, except with an error. */
+static PyObject *resume_slice(PyThreadState *ts, ohw_chain *chain)
+{
+    ohw_lifted *lifted = &chain->lifted;
+    ohw_slice *slice = chain->slice;
+    if (lifted->listeners != ohw_listeners_version(ts) &&
+        (py_refresh_instrumentation(ts, lifted->home.code) < 0 ||
+         ohw_let_listeners_in(ts, lifted->top, lifted->bottom) < 0)) {
+        PyErr_WriteUnraisable((PyObject *)chain);
+    }
+    ohw_end_quiet(ts);
+    chain->slice = NULL;
+    (void)ohw_bring_back(ts, slice, lifted);
+    chain->slice = slice;
+    chain->stranded = true;
+    return NULL;
+}
+#endif
+
 PyObject *ohw_landing_finished(PyObject *self)
 {
     ohw_chain *chain = (ohw_chain *)self;
@@ -92,6 +116,11 @@ PyObject *ohw_landing_finished(PyObject *self)
     if (!chain->announced && ohw_listened_to(ts)) {
         announce(ts, chain);
     }
+#if OHW_ARCH_KNOWN
+    if (chain->slice != NULL) {
+        return resume_slice(ts, chain);
+    }
+#endif
     if (ohw_reserve(ts, &chain->lifted) < 0) {
         chain->stranded = true;
         return NULL;
@@ -126,18 +155,8 @@ PyObject *ohw_landing_sent(PyObject *self, PyObject *value)
 
 int ohw_landing_waits(PyObject *self) { return ((ohw_chain *)self)->yielded != NULL; }
 
-PyObject *ohw_chain_resume(PyThreadState *ts)
+PyObject *ohw_chain_deliver(ohw_chain *chain)
 {
-    py_frame *resume = py_current(ts);
-    PyObject *argument = py_take_argument(resume);
-    ohw_chain *chain = (ohw_chain *)argument;
-    if (argument == NULL || Py_TYPE(argument) != &ohw_chain_type || !chain->lifted.away ||
-        chain->lifted.reserved == NULL || py_caller(resume) != chain->lifted.host) {
-        Py_XDECREF(argument);
-        PyErr_SetString(PyExc_SystemError, "ohwait: _resume() was not called by a landing in the same interpreter loop");
-        return NULL;
-    }
-    ohw_splice(ts, resume, &chain->lifted, chain->words);
     PyObject *outcome = chain->outcome;
     bool failed = chain->failed, thrown = chain->thrown;
     chain->outcome = NULL;
@@ -153,4 +172,19 @@ PyObject *ohw_chain_resume(PyThreadState *ts)
         py_raise(outcome);
     }
     return NULL;
+}
+
+PyObject *ohw_chain_resume(PyThreadState *ts)
+{
+    py_frame *resume = py_current(ts);
+    PyObject *argument = py_take_argument(resume);
+    ohw_chain *chain = (ohw_chain *)argument;
+    if (argument == NULL || Py_TYPE(argument) != &ohw_chain_type || !chain->lifted.away ||
+        chain->lifted.reserved == NULL || py_caller(resume) != chain->lifted.host) {
+        Py_XDECREF(argument);
+        PyErr_SetString(PyExc_SystemError, "ohwait: _resume() was not called by a landing in the same interpreter loop");
+        return NULL;
+    }
+    ohw_splice(ts, resume, &chain->lifted, chain->words);
+    return ohw_chain_deliver(chain);
 }

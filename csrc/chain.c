@@ -30,12 +30,16 @@ ohw_chain *ohw_chain_new(PyObject *source, PyObject *yielded, size_t words)
     chain->outcome = NULL;
     chain->failed = chain->thrown = chain->running = chain->tight = chain->handled = chain->stranded = chain->announced = false;
     chain->lifted.away = false;
+    chain->slice = NULL;
     return chain;
 }
 
 static void chain_dealloc(ohw_chain *chain)
 {
     PyObject_GC_UnTrack(chain);
+    if (chain->slice != NULL) {
+        ohw_slice_lose(chain->slice, &chain->lifted);
+    }
     ohw_drop_lifted(&chain->lifted, chain->words);
     Py_XDECREF(chain->source);
     Py_XDECREF(chain->yielded);
@@ -64,12 +68,20 @@ static int chain_traverse(ohw_chain *chain, visitproc visit, void *arg)
     Py_VISIT(chain->source);
     Py_VISIT(chain->yielded);
     Py_VISIT(chain->outcome);
+    if (chain->slice != NULL) {
+        int stop = ohw_visit_slice(chain->slice, visit, arg);
+        if (stop != 0) {
+            return stop;
+        }
+    }
     return ohw_visit_lifted(&chain->lifted, chain->words, visit, arg);
 }
 
 static int chain_clear(ohw_chain *chain)
 {
-    ohw_drop_lifted(&chain->lifted, chain->words);
+    if (chain->slice == NULL) {
+        ohw_drop_lifted(&chain->lifted, chain->words);
+    }
     Py_CLEAR(chain->source);
     Py_CLEAR(chain->yielded);
     Py_CLEAR(chain->outcome);

@@ -3,6 +3,7 @@
 #define OHWAIT_CHAIN_H
 
 #include "frames/frames.h"
+#include "stack/stack.h"
 
 typedef struct {
     PyObject_VAR_HEAD           /* ob_size: capacity of words */
@@ -16,6 +17,7 @@ typedef struct {
     bool handled;               /* an exception has come to the landing's handler */
     bool stranded;              /* there was no memory for its frames' return; they are dropped */
     bool announced;             /* profilers and tracers know that the frames have been resumed */
+    ohw_slice *slice;           /* Owned: what C functions need that its frames wait in; NULL: there are none */
     ohw_lifted lifted;
     py_word words[];
 } ohw_chain;
@@ -44,6 +46,10 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
 PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count);
 /* As gen_close_iter (Objects/genobject.c).  New reference to whatever close() returned, or NULL. */
 PyObject *ohw_close_source(PyObject *source);
+/* It can be resumed on another thread or in another greenlet only.  An exception is set then. */
+bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain);
+/* At its landing: let the host wait on, and its caller have the exception.  As ohw_decline. */
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
 /* Slots and methods of the type. */
 PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result);
 PyObject *ohw_chain_iternext(PyObject *self);
@@ -58,6 +64,9 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception);      /* nb_re
 PyObject *ohw_landing_yielded(PyObject *self);                          /* nb_negative */
 PyObject *ohw_landing_sent(PyObject *self, PyObject *value);            /* mp_subscript */
 int ohw_landing_waits(PyObject *self);                                  /* nb_bool */
+/* The frames are back, the innermost one gets the outcome.  `chain` is stolen.  New reference, or NULL with the
+ * exception. */
+PyObject *ohw_chain_deliver(ohw_chain *chain);
 /* The hidden function `_resume`: its hook's work.  New reference to the result, or NULL with the exception. */
 PyObject *ohw_chain_resume(PyThreadState *ts);
 

@@ -1,9 +1,8 @@
 /* `ohwait(awaitable)`: check, start, and lift if it has yielded. */
 #include "door.h"
+#include "refusal.h"
 
-static PyObject *refusal, *guard;       /* Owned */
-
-void ohw_door_set_refusal(PyObject *callable) { Py_XSETREF(refusal, callable); }
+static PyObject *guard;         /* Owned */
 
 void ohw_door_set_guard(PyObject *callable) { Py_XSETREF(guard, callable); }
 
@@ -15,25 +14,8 @@ const char *ohw_obstacle_name(ohw_obstacle obstacle)
 /* Raise the error that explains why no suspension is possible. */
 static void refuse(PyThreadState *ts, const ohw_walk *walk)
 {
-    PyObject *frame = Py_None;
-    if (walk->c_caller != NULL) {
-        PyFrameObject *object = py_frame_object(ts, walk->c_caller);
-        frame = object == NULL ? Py_None : (PyObject *)object;
-    }
-    const char *kind = ohw_obstacle_name(walk->obstacle);
-    if (refusal == NULL) {
-        PyErr_Format(PyExc_RuntimeError, "ohwait() cannot suspend here: %s", kind);
-        return;
-    }
-    PyObject *error = PyObject_CallFunction(refusal, "sO", kind, frame);
-    if (error != NULL && !PyExceptionInstance_Check(error)) {
-        PyErr_Format(PyExc_TypeError, "ohwait: refusal() returned %R, which is no exception", error);
-        Py_CLEAR(error);
-    }
-    if (error != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-        Py_DECREF(error);
-    }
+    PyFrameObject *frame = walk->c_caller == NULL ? NULL : py_frame_object(ts, walk->c_caller);
+    ohw_refusal_raise(ohw_obstacle_name(walk->obstacle), (PyObject *)frame, walk->reason);
 }
 
 /* Call close(), where there is one, keeping the exception that is set. */
@@ -108,6 +90,43 @@ static PyObject *iterator_of(PyObject *awaitable)
     return iterator;
 }
 
+/* How `ohwait` is called and what comes of it. */
+typedef struct {
+    PyThreadState *ts;
+    py_frame *door;
+    PyObject *awaitable;        /* Owned until it is started */
+    ohw_walk walk;
+    ohw_chain *chain;           /* Owned: set once the stack path has suspended */
+} call;
+
+#if OHW_ARCH_KNOWN
+/* As `suspend`, but the C stack from exit->place on goes away too: does not return, except with an error. */
+static PyObject *suspend_over_c(call *now, const ohw_exit *exit, PyObject *source, PyObject *yielded)
+{
+    PyThreadState *ts = now->ts;
+    ohw_chain *chain = ohw_chain_new(source, NULL, 0);
+    PyCodeObject *landing = chain == NULL ? NULL : ohw_landing_for(now->walk.host);
+    ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, exit, &now->walk);
+    if (slice != NULL) {
+        chain->tight = !ohw_waiting_at(landing).delegates;
+        chain->slice = slice;
+        now->chain = chain;
+        PyObject_GC_Track(chain);
+        ohw_set_aside(ts, now->door, &now->walk, exit, slice, &chain->lifted, landing, (PyObject *)chain, yielded);
+    }
+    close_quietly(source);
+    Py_DECREF(yielded);
+    if (chain != NULL) {
+        PyObject_GC_Track(chain);
+        Py_DECREF(chain);
+    }
+    else {
+        Py_DECREF(source);
+    }
+    return NULL;
+}
+#endif
+
 /* It has yielded: suspend.  Both references are stolen.  New reference to the Chain, or NULL and nothing changed. */
 static PyObject *suspend(PyThreadState *ts, py_frame *door, const ohw_walk *walk, PyObject *source, PyObject *yielded)
 {
@@ -143,40 +162,70 @@ static void stay(PyThreadState *ts, const ohw_walk *walk)
     }
 }
 
-static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitable)
+/* `exit`: how to suspend over C functions; NULL if there are none in the way, or no way. */
+static PyObject *await_in(call *now, const ohw_exit *exit)
 {
-    ohw_walk walk;
-    ohw_walk_to_host(py_caller(door), door, &walk);
-    if (walk.top != NULL) {
-        py_set_current(ts, walk.top);       /* nobody sees the door while Python code runs below */
+    PyThreadState *ts = now->ts;
+    ohw_walk *walk = &now->walk;
+    if (walk->top != NULL) {
+        py_set_current(ts, walk->top);      /* nobody sees the door while Python code runs below */
     }
-    if (!is_awaitable(awaitable)) {
-        PyObject *none = py_awaitable_iterator(awaitable);
+    if (!is_awaitable(now->awaitable)) {
+        PyObject *none = py_awaitable_iterator(now->awaitable);
         Py_XDECREF(none);
-        Py_DECREF(awaitable);
+        Py_DECREF(now->awaitable);
         return NULL;
     }
-    if (may_start(ts, awaitable, &walk) < 0) {
-        Py_DECREF(awaitable);
+    if (may_start(ts, now->awaitable, walk) < 0) {
+        Py_DECREF(now->awaitable);
         return NULL;
     }
-    PyObject *source = iterator_of(awaitable), *result = NULL;
+    PyObject *source = iterator_of(now->awaitable), *result = NULL;
     if (source == NULL) {
         return NULL;
     }
     if (PyIter_Send(source, Py_None, &result) == PYGEN_NEXT) {
-        walk.listeners = ohw_listeners_version(ts);
-        if (ohw_listened_to(ts) && ohw_report_suspended(ts, walk.top, walk.host, result) < 0) {
+        walk->listeners = ohw_listeners_version(ts);
+        if (ohw_listened_to(ts) && (ohw_report_suspended(ts, walk->top, walk->host, result) < 0 ||
+                                    (exit != NULL && ohw_report_awaiters(ts, exit, walk->host, result) < 0))) {
             Py_DECREF(result);
             close_quietly(source);
             Py_DECREF(source);
-            stay(ts, &walk);
+            stay(ts, walk);
             return NULL;
         }
-        return suspend(ts, door, &walk, source, result);
+#if OHW_ARCH_KNOWN
+        if (exit != NULL) {
+            return suspend_over_c(now, exit, source, result);
+        }
+#endif
+        return suspend(ts, now->door, walk, source, result);
     }
     Py_DECREF(source);
     return result;
+}
+
+#if OHW_ARCH_KNOWN
+static void *await_over_c(ohw_place *place, void *argument)
+{
+    call *now = argument;
+    ohw_exit exit;
+    ohw_find_exit(now->ts, now->door, place, &now->walk, &exit);
+    return await_in(now, now->walk.obstacle == OHW_CLEAR ? &exit : NULL);
+}
+#endif
+
+static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitable)
+{
+    call now = {.ts = ts, .door = door, .awaitable = awaitable};
+    ohw_walk_to_host(py_caller(door), door, &now.walk);
+#if OHW_ARCH_KNOWN
+    if (now.walk.obstacle == OHW_C_FUNCTION) {
+        PyObject *result = ohw_arch_save(await_over_c, &now);
+        return now.chain == NULL ? result : ohw_chain_deliver(now.chain);
+    }
+#endif
+    return await_in(&now, NULL);
 }
 
 PyObject *ohw_door_open(PyThreadState *ts, py_frame *door)
@@ -190,4 +239,26 @@ PyObject *ohw_door_open(PyThreadState *ts, py_frame *door)
     py_set_current(ts, door);
     ohw_swallow_return(ts);
     return result;
+}
+
+#if OHW_ARCH_KNOWN
+static void *look_over_c(ohw_place *place, void *argument)
+{
+    call *now = argument;
+    ohw_exit exit;
+    ohw_find_exit(now->ts, now->door, place, &now->walk, &exit);
+    return NULL;
+}
+#endif
+
+ohw_walk ohw_door_look(PyThreadState *ts)
+{
+    call now = {.ts = ts, .door = py_current(ts)};
+    ohw_walk_to_host(now.door, NULL, &now.walk);
+#if OHW_ARCH_KNOWN
+    if (now.walk.obstacle == OHW_C_FUNCTION) {
+        (void)ohw_arch_save(look_over_c, &now);
+    }
+#endif
+    return now.walk;
 }

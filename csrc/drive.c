@@ -1,5 +1,6 @@
 /* Driving the awaitable of a chain: what CPython does with the object on which a coroutine is suspended. */
 #include "chain.h"
+#include "refusal.h"
 
 ohw_name_table ohw_names;
 
@@ -20,6 +21,27 @@ void ohw_chain_finish(ohw_chain *chain, PyObject *outcome, bool failed, bool thr
     chain->thrown = thrown;
     Py_CLEAR(chain->source);
 }
+
+#if OHW_ARCH_KNOWN
+bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain)
+{
+    const char *kind, *reason = chain->slice == NULL ? NULL : ohw_slice_objection(ts, chain->slice, &kind);
+    if (reason != NULL) {
+        ohw_refusal_raise(kind, NULL, reason);
+    }
+    return reason != NULL;
+}
+
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
+{
+    ohw_decline(ts, chain->lifted.host, extra);
+    chain->stranded = true;         /* the host gets the error after all, and ends */
+}
+#else
+bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain) { return false; }
+
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) {}
+#endif
 
 static int enter(PyThreadState *ts, ohw_chain *chain, ohw_attachment *before)
 {
@@ -76,6 +98,12 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
     }
     PyThreadState *ts = py_thread();
     ohw_attachment before;
+    if (ohw_chain_is_elsewhere(ts, chain)) {
+        if (py_current(ts) == chain->lifted.host) {
+            ohw_chain_decline(ts, chain, chain->tight ? 1 : PY_SLOTS_BELOW_SENT);
+        }
+        return PYGEN_ERROR;
+    }
     if (enter(ts, chain, &before) < 0) {
         return PYGEN_ERROR;
     }
@@ -209,7 +237,7 @@ PyObject *ohw_chain_throw(PyObject *self, PyObject *const *args, Py_ssize_t coun
         PyErr_Format(PyExc_TypeError, "throw expected 1 to 3 arguments, got %zd", count);
         return NULL;
     }
-    if (enter(ts, chain, &before) < 0) {
+    if (ohw_chain_is_elsewhere(ts, chain) || enter(ts, chain, &before) < 0) {
         return NULL;
     }
     PyObject *result = ohw_chain_throw_on(chain, args, count);
@@ -239,7 +267,7 @@ PyObject *ohw_chain_close(PyObject *self, PyObject *Py_UNUSED(none))
     if (chain->source == NULL) {
         Py_RETURN_NONE;
     }
-    if (enter(ts, chain, &before) < 0) {
+    if (ohw_chain_is_elsewhere(ts, chain) || enter(ts, chain, &before) < 0) {
         return NULL;
     }
     PyObject *source = Py_NewRef(chain->source);

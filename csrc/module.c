@@ -1,7 +1,8 @@
 /* The extension module ohwait._core: its functions for the Python side, and the two hidden functions. */
 #include "check.h"
 #include "door.h"
-#include "stack/judge.h"
+#include "refusal.h"
+#include "stack_functions.h"
 
 /* ---- hooks: what a hidden function's only instruction, ~hook, does ---- */
 
@@ -86,7 +87,7 @@ static PyObject *core_configure(PyObject *module, PyObject *args, PyObject *keyw
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "$O:configure", names, &refusal)) {
         return NULL;
     }
-    ohw_door_set_refusal(Py_NewRef(refusal));
+    ohw_refusal_set(Py_NewRef(refusal));
     Py_RETURN_NONE;
 }
 
@@ -98,9 +99,8 @@ static PyObject *core_set_guard(PyObject *module, PyObject *guard)
 
 static PyObject *core_obstacle(PyObject *module, PyObject *Py_UNUSED(none))
 {
-    ohw_walk walk;
     PyThreadState *ts = py_thread();
-    ohw_walk_to_host(py_current(ts), NULL, &walk);
+    ohw_walk walk = ohw_door_look(ts);
     if (walk.obstacle == OHW_CLEAR) {
         Py_RETURN_NONE;
     }
@@ -109,7 +109,8 @@ static PyObject *core_obstacle(PyObject *module, PyObject *Py_UNUSED(none))
         PyFrameObject *object = py_frame_object(ts, walk.c_caller);
         frame = object == NULL ? Py_None : (PyObject *)object;
     }
-    return Py_BuildValue("sO", ohw_obstacle_name(walk.obstacle), frame);
+    const char *name = ohw_obstacle_name(walk.obstacle);
+    return walk.reason == NULL ? Py_BuildValue("sO", name, frame) : Py_BuildValue("sOs", name, frame, walk.reason);
 }
 
 static PyObject *core_inline_next_loop(PyObject *module, PyObject *Py_UNUSED(none))
@@ -140,33 +141,9 @@ static PyObject *core_recursion_left(PyObject *module, PyObject *Py_UNUSED(none)
 static PyObject *core_free_spares(PyObject *module, PyObject *Py_UNUSED(none))
 {
     ohw_chain_free_spares();
+    ohw_stack_free_spares();
     Py_RETURN_NONE;
 }
-
-#if OHW_ARCH_KNOWN
-static PyObject *core_compare_unwinders(PyObject *module, PyObject *Py_UNUSED(none))
-{
-    ohw_comparison found;
-    ohw_compare_unwinders(&found, 0);
-    PyObject *first = NULL;
-    if (found.what != NULL) {
-        first = PyUnicode_FromFormat("%s, at frame %zu, which returns to %p", found.what, found.first,
-                                     (void *)found.first_pc);
-        if (first == NULL) {
-            return NULL;
-        }
-    }
-    return Py_BuildValue("nnN", (Py_ssize_t)found.frames, (Py_ssize_t)found.differences,
-                         first == NULL ? Py_NewRef(Py_None) : first);
-}
-
-static PyObject *core_unwind_counts(PyObject *module, PyObject *Py_UNUSED(none))
-{
-    size_t decoded, kept;
-    ohw_unwind_counts(&decoded, &kept);
-    return Py_BuildValue("nn", (Py_ssize_t)decoded, (Py_ssize_t)kept);
-}
-#endif
 
 static PyMethodDef functions[] = {
     {"configure", (PyCFunction)(void (*)(void))core_configure, METH_VARARGS | METH_KEYWORDS,
@@ -180,12 +157,6 @@ static PyMethodDef functions[] = {
     {"data_stack", core_data_stack, METH_NOARGS, "data_stack(): (chunks, words in use) of this thread's data stack."},
     {"recursion_left", core_recursion_left, METH_NOARGS, "recursion_left(): Python calls that are still possible."},
     {"free_spares", core_free_spares, METH_NOARGS, "free_spares(): give spare memory back, for leak checks."},
-#if OHW_ARCH_KNOWN
-    {"compare_unwinders", core_compare_unwinders, METH_NOARGS,
-     "compare_unwinders(): (C frames walked, differences between our unwinder and libgcc's, the first one or None)."},
-    {"unwind_counts", core_unwind_counts, METH_NOARGS,
-     "unwind_counts(): return addresses (decoded in the unwind tables since import, known now)."},
-#endif
     {NULL},
 };
 
@@ -231,7 +202,7 @@ static int execute(PyObject *module)
 {
     if (check_interpreter() < 0 || PyType_Ready(&ohw_chain_type) < 0 ||
         PyType_Ready(&ohw_link_type) < 0 || PyType_Ready(&hook_type) < 0 ||
-        ohw_landing_init() < 0 || ohw_names_init() < 0) {
+        ohw_landing_init() < 0 || ohw_names_init() < 0 || ohw_stack_add_functions(module) < 0) {
         return -1;
     }
     PyObject *door = hidden_function(door_source, "ohwait", ohw_door_open);

@@ -13,6 +13,8 @@ Nothing has to be set up, under asyncio, uvloop, trio, curio or a loop of one's 
 
 from __future__ import annotations
 
+from os import environ
+
 from ._errors import BackendError, CFunctionError, NoCoroutineError, OhwaitError, UnsupportedInterpreterError
 
 try:
@@ -27,6 +29,7 @@ from ._diagnosis import WaitCheck, can_wait, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._c_frames import Stats, configure, stats
     from ._helpers import as_sync, enter, iterate
     from ._runtime import (
         Backend,
@@ -53,10 +56,12 @@ __all__ = [
     "NoCoroutineError",
     "OhwaitError",
     "Scope",
+    "Stats",
     "UnsupportedInterpreterError",
     "WaitCheck",
     "as_sync",
     "can_wait",
+    "configure",
     "current_backend",
     "current_task",
     "enter",
@@ -66,6 +71,7 @@ __all__ = [
     "run",
     "scope",
     "sleep",
+    "stats",
     "use_asyncio",
     "use_auto",
     "use_backend",
@@ -75,10 +81,13 @@ __all__ = [
 
 _LATER = {"as_sync": "_helpers", "enter": "_helpers", "iterate": "_helpers"}
 _LATER |= dict.fromkeys(("Handle", "Scope", "scope"), "_scope")
+_LATER |= dict.fromkeys(("Stats", "configure", "stats"), "_c_frames")
 """Where to find what is imported when first used, so that `import ohwait` is quick; all the others are in _runtime."""
 
 
 _core.configure(refusal=refusal)
+if environ.get("OHWAIT_C_FRAMES") == "0":
+    _core.allow_c_frames(False)
 
 
 def __getattr__(name: str) -> object:

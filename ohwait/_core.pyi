@@ -7,17 +7,18 @@ from typing import Any, Final, TypeVar, final
 T = TypeVar("T")
 
 def ohwait(awaitable: Awaitable[T], /) -> T: ...
-def configure(*, refusal: Callable[[str, FrameType | None], BaseException]) -> None:
-    """Set what makes the error for a place where no suspension is possible: refusal(kind, frame).
+def configure(*, refusal: Callable[..., BaseException]) -> None:
+    """Set what makes the error for a place where no suspension is possible: refusal(kind, frame[, reason]).
 
-    kind is "no-coroutine" (frame None) or "c-function" (frame: the Python frame that called the C function).
+    kind is "no-coroutine" (frame None) or "c-function" (frame: the Python frame that called the C function; reason:
+    why its C frames cannot be set aside). With any other kind, reason says why a suspended call cannot go on here.
     """
 
 def set_guard(guard: Callable[[], object] | None, /) -> None:
     """Have `guard` called at each ohwait() before anything is started; what it raises, ohwait() raises."""
 
-def obstacle() -> tuple[str, FrameType | None] | None:
-    """None if an ohwait() called by the caller of this builtin could suspend; otherwise (kind, frame) as above."""
+def obstacle() -> tuple[str, FrameType | None] | tuple[str, FrameType | None, str] | None:
+    """None if an ohwait() called by the caller of this builtin could suspend; otherwise refusal's arguments."""
 
 def inline_next_loop() -> bool:
     """For an ``__iter__`` written in Python: the calling ``for`` loop runs the generator that is returned inline."""
@@ -33,6 +34,16 @@ def recursion_left() -> int:
 
 def free_spares() -> None:
     """Give the memory of spare Chain objects back to the allocator."""
+
+def stats() -> dict[str, int]:
+    """``suspensions_by_frames`` and ``suspensions_by_stack`` since import; ``slices_alive``, ``slice_bytes`` now;
+    ``slices_lost``: whose stack is gone."""
+
+def allow_c_frames(allowed: bool, /) -> None:
+    """Whether C frames may be set aside in this process; True at first."""
+
+def c_frames_status() -> str | None:
+    """None where C frames can be set aside, otherwise why not. Reads this process's C stack when first called."""
 
 def compare_unwinders() -> tuple[int, int, str | None]:
     """Walk the C stack with our unwinder and with libgcc's: (frames, differences, what the first one is about).

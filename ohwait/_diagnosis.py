@@ -1,6 +1,7 @@
 """Why ``ohwait`` cannot suspend here, as an exception (`refusal`) or, asked beforehand, as an object (`can_wait`).
 
-The core knows two obstacles: ``"no-coroutine"`` and ``"c-function"`` with the frame that called the C function.
+The core knows two obstacles: ``"no-coroutine"``, and ``"c-function"`` with the frame that called the C function and
+the reason why its C frames cannot be set aside.
 This module turns them into words: what happened, in which function, file and line, and what to do instead.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from . import _core
-from ._errors import BackendError, CFunctionError, NoCoroutineError
+from ._errors import BackendError, CFunctionError, NoCoroutineError, OhwaitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `import ohwait` does not import typing.
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # `import ohwait` does not import typing.
 __all__ = ["WaitCheck", "can_wait", "refusal"]
 
 _PACKAGE = __name__.partition(".")[0]
+_SWITCH = "configure(c_frames"
+"""What a reason mentions if the user has forbidden to set C frames aside."""
 
 
 class WaitCheck:
@@ -91,9 +94,15 @@ def can_wait() -> WaitCheck:
     return POSSIBLE if reason is None else WaitCheck("backend", reason)
 
 
-def refusal(kind: str, frame: FrameType | None) -> CFunctionError | NoCoroutineError:
-    """The exception for an obstacle as `_core.obstacle` gives it; its text is that of the `WaitCheck`."""
-    check = _check(kind, frame)
+def refusal(kind: str, frame: FrameType | None, reason: str | None = None) -> OhwaitError:
+    """The exception for an obstacle as `_core.obstacle` gives it; its text is that of the `WaitCheck`.
+
+    Of any other kind are suspended calls that cannot go on in the thread or greenlet that resumes them: `reason` is
+    the whole text then.
+    """
+    if kind not in ("no-coroutine", "c-function"):
+        return OhwaitError(reason)
+    check = _check(kind, frame, reason)
     error = (CFunctionError if check.kind == "c-function" else NoCoroutineError)(check.reason)
     for name in ("function", "filename", "lineno", "callee"):
         setattr(error, name, getattr(check, name))
@@ -112,13 +121,13 @@ def _wrong_backend() -> str | None:
     return None
 
 
-def _check(kind: str, frame: FrameType | None) -> WaitCheck:
+def _check(kind: str, frame: FrameType | None, reason: str | None = None) -> WaitCheck:
     if frame is None or _is_loop_callback(frame):
         return _no_coroutine()
-    return _c_function(kind, frame)
+    return _c_function(kind, frame, reason or _core.c_frames_status())
 
 
-def _c_function(kind: str, frame: FrameType) -> WaitCheck:
+def _c_function(kind: str, frame: FrameType, reason: str | None) -> WaitCheck:
     entered = _entered_from(frame)
     name, noun, advice = _describe(frame, entered)
     lines = [
@@ -127,6 +136,10 @@ def _c_function(kind: str, frame: FrameType) -> WaitCheck:
     ]
     if entered is not None and entered.co_qualname not in noun:
         lines.append(f"  It called {_place(entered, entered.co_firstlineno)}.")
+    if reason is not None:
+        lines.append(f"  Its C frames cannot be set aside: {reason}.")
+        if _SWITCH in reason:
+            advice = f"allow it with ohwait.{_SWITCH}=True), or {advice}"
     lines.append(f"  What to do: {advice}")
     code = frame.f_code
     return WaitCheck(kind, "\n".join(lines), code.co_qualname, code.co_filename, frame.f_lineno, name)

@@ -27,6 +27,10 @@ def examine(loops: Sequence[Loop], terminal: Terminal) -> bool:
     _list(_statements(), terminal)
     terminal.line(terminal.paint("\nSelf-test", "bold"))
     passed = [_report(name, check, terminal) for name, check in _selftest.CHECKS]
+    if _core.c_frames_status() is None:
+        from ._selftest_c_frames import in_a_process
+
+        passed.append(_report("suspends through C functions (tried in a process of its own)", in_a_process, terminal))
     for loop in loops:
         if loop.usable:
             name = f"runs tasks side by side under {loop.name}"
@@ -49,7 +53,13 @@ def _facts() -> list[tuple[str, str]]:
         ("platform", f"{platform.system()} {platform.machine()}"),
         ("compiled for", f"CPython {_core.BUILD['version']}, {assertions}"),
         ("supported", SUPPORTED),
+        ("C functions in between", _c_frames()),
     ]
+
+
+def _c_frames() -> str:
+    reason = _core.c_frames_status()
+    return "can be suspended through" if reason is None else f"cannot be suspended through: {reason}"
 
 
 def _state(loop: Loop) -> str:

@@ -61,9 +61,9 @@ def iterate(iterable: AsyncIterable[T], /) -> Iteration[T, Any]:
 
     Like ``async for``, it leaves the iterator as it is when the loop is left early: nothing is closed.
 
-    The `for` statement can suspend on CPython 3.12 and newer. On 3.11, and in a ``list()`` or another C function
-    everywhere, it cannot, and the first item that must be waited for raises `CFunctionError`; there,
-    call ``__next__()`` in a while loop.
+    Where C frames cannot be set aside, the `for` statement can suspend on CPython 3.12 and newer. On 3.11, and in a
+    ``list()`` or another C function everywhere, it cannot then, and the first item that must be waited for raises
+    `CFunctionError`; there, call ``__next__()`` in a while loop.
 
     Raises:
         TypeError: if the object is not an async iterable.
@@ -140,8 +140,9 @@ def enter(manager: AbstractAsyncContextManager[T], /) -> Entering[T]:
     """Use an async context manager in a plain function: ``with enter(manager) as value:``, as ``async with`` would.
 
     CPython calls ``__enter__`` through C before 3.14, and ``__exit__`` through C in every version if an exception
-    leaves the block. There, a manager that does not really suspend works all the same; for one that does, its
-    method is closed and `CFunctionError` is raised. The methods, called by name, can suspend everywhere.
+    leaves the block. Where C frames cannot be set aside, a manager that does not really suspend works all the same;
+    for one that does, its method is closed and `CFunctionError` is raised. The methods, called by name, can suspend
+    everywhere.
 
     Raises:
         TypeError: if the object is not an async context manager.
@@ -179,14 +180,16 @@ async def _awaiting(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
-def _without_suspending(awaitable: Awaitable[T], kind: str, frame: FrameType | None) -> T:
+def _without_suspending(
+    awaitable: Awaitable[T], kind: str, frame: FrameType | None, reason: str | None = None
+) -> T:
     """Run an awaitable that has no need to suspend, where it could not; if it has, close it and say why it cannot."""
     coroutine = _awaiting(awaitable)
     try:
         coroutine.send(None)
     except StopIteration as stop:
         return cast(T, stop.value)
-    error = refusal(kind, frame)
+    error = refusal(kind, frame, reason)
     try:
         coroutine.close()
     finally:

@@ -9,7 +9,7 @@ import random
 import sys
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -49,6 +49,14 @@ def rand() -> Rand:
     return Rand(int(os.environ.get("OHWAIT_SEED", 0)) or random.SystemRandom().randrange(1, 2**32))
 
 
+@pytest.fixture
+def without_c_frames() -> Iterator[None]:
+    """C frames are not set aside: C functions in between are refused, as where it cannot be done."""
+    ohwait.configure(c_frames=False)
+    yield
+    ohwait.configure(c_frames=os.environ.get("OHWAIT_C_FRAMES") != "0")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes seconds; -m 'not slow' leaves it out")
     config.addinivalue_line("markers", "unrepeatable: its memory is not checked by repeating it, for the reason given")
@@ -81,6 +89,7 @@ def held() -> dict[str, object]:
         "Chain objects alive": counters["alive"],
         "(chunks, words) of the data stack": _core.data_stack(),
         "calls left before RecursionError": _core.recursion_left(),
+        "C frames set aside (slices, bytes)": (ohwait.stats().slices_alive, ohwait.stats().slice_bytes),
     }
 
 
@@ -119,7 +128,7 @@ def repeatable(item: pytest.Function, seconds: float) -> bool:
     return (
         REPEAT
         and not COMPILES
-        and item.path.name.startswith("test_core_")
+        and item.path.name.startswith(("test_core_", "test_cframes_"))
         and seconds < REPEATABLE
         and not fixtures
         and item.get_closest_marker("unrepeatable") is None

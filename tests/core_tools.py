@@ -181,6 +181,10 @@ class _Plainly(ast.NodeTransformer):
 
     inside = False
 
+    def __init__(self, by: str | None) -> None:
+        self.by = by
+        """Name of a C function that makes those calls, if not the interpreter itself is to."""
+
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         before, self.inside = self.inside, node.name.startswith("plain")
         self.generic_visit(node)
@@ -204,30 +208,37 @@ class _Plainly(ast.NodeTransformer):
         name = value.func if isinstance(value, ast.Call) else None
         called = getattr(name, "id", getattr(name, "attr", ""))
         if called.startswith("plain"):
-            return value
+            return self.call_of(value)
         if not self.inside:
             return node
         call = ast.Call(func=ast.Name(id="ohwait", ctx=ast.Load()), args=[value], keywords=[])
         return ast.fix_missing_locations(ast.copy_location(call, node))
 
+    def call_of(self, call: ast.Call) -> ast.AST:
+        if self.by is None:
+            return call
+        by_c = ast.Call(func=ast.Name(id=self.by, ctx=ast.Load()), args=[call.func, *call.args], keywords=call.keywords)
+        return ast.fix_missing_locations(ast.copy_location(by_c, call))
 
-def _version(function: types.FunctionType, plainly: bool) -> Callable[..., Any]:
+
+def version(function: types.FunctionType, plainly: bool, by: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """A scenario as it is written, or with plain functions, which `by` calls instead of the interpreter itself."""
     lines, first = inspect.getsourcelines(function)
     tree = ast.parse(textwrap.dedent("".join(lines)))
     ast.increment_lineno(tree, first - 1)
     tree.body[0].decorator_list = []
     if plainly:
-        tree = _Plainly().visit(tree)
+        tree = _Plainly(by and "by_c").visit(tree)
     scope: dict[str, Any] = {}
     code = compile(tree, function.__code__.co_filename, "exec", dont_inherit=True)
-    exec(code, function.__globals__ | {"ohwait": ohwait}, scope)
+    exec(code, function.__globals__ | {"ohwait": ohwait, "by_c": by}, scope)
     return scope[function.__name__]
 
 
 def as_if_awaited(test: types.FunctionType) -> Callable[..., None]:
     """Make a test of a scenario written with await: run as it stands and with `async def plain_...` made plain
     functions, it must return the same."""
-    native, plain = _version(test, False), _version(test, True)
+    native, plain = version(test, False), version(test, True)
 
     @functools.wraps(test)
     def both(*args: Any, **kwargs: Any) -> None:
@@ -280,10 +291,10 @@ def skip(reason: str) -> None:
     raise SystemExit(0)
 
 
-def passes_or_skips(source: str) -> None:
+def passes_or_skips(source: str, **options: Any) -> None:
     """Run a script that must end well, or by skip()."""
     import pytest
 
-    printed = passes(source)
+    printed = passes(source, **options)
     if printed.startswith("skip: "):
         pytest.skip(printed.removeprefix("skip: ").strip())

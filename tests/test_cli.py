@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import ohwait
-from ohwait import __main__, _demo, _doctor, _loops, _selftest
+from ohwait import __main__, _core, _demo, _doctor, _loops, _selftest, _selftest_c_frames
 from ohwait._loops import Loop
 from ohwait._terminal import Terminal
 
@@ -87,6 +87,8 @@ def test_demo_fails_when_chains_do_not_run_side_by_side(monkeypatch: pytest.Monk
 
 # The doctor.
 
+C_FRAMES = _core.c_frames_status() is None
+
 
 def test_doctor_is_well() -> None:
     result = ohwait_command("doctor")
@@ -97,11 +99,53 @@ def test_doctor_is_well() -> None:
     for loop in LOOPS:
         state = re.escape(loop.version) if loop.version else "not installed"
         assert re.search(rf"  {loop.name} +{state}", result.stdout)
-    usable = sum(loop.usable for loop in LOOPS)
-    assert result.stdout.count("✓") == len(_selftest.CHECKS) + usable
-    assert f"All {len(_selftest.CHECKS) + usable} checks have passed." in result.stdout
+    checks = len(_selftest.CHECKS) + sum(loop.usable for loop in LOOPS) + C_FRAMES
+    assert result.stdout.count("✓") == checks
+    assert f"All {checks} checks have passed." in result.stdout
+    assert ("suspends through C functions (tried in a process of its own)" in result.stdout) is C_FRAMES
 
 
+def test_doctor_says_that_c_frames_are_forbidden() -> None:
+    result = ohwait_command("doctor", "--loop", "asyncio", OHWAIT_C_FRAMES="0")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"C functions in between +cannot be suspended through: .*OHWAIT_C_FRAMES=0", result.stdout)
+    assert "in a process of its own" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("import os; os.abort()", "the process crashed with signal 6"),
+        ("import sys; print('expected 1, got 2', file=sys.stderr); sys.exit(1)", "expected 1, got 2"),
+        ("import sys; sys.exit(3)", "exit status 3"),
+    ],
+)
+def test_doctor_survives_what_the_process_does(script: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = subprocess.run
+    monkeypatch.setattr(
+        _selftest_c_frames.subprocess, "run", lambda command, **options: run([sys.executable, "-c", script], **options)
+    )
+    with pytest.raises(_selftest.Failed, match=said):
+        _selftest_c_frames.in_a_process()
+
+
+@pytest.mark.skipif(not C_FRAMES, reason="C frames cannot be set aside here")
+def test_the_self_test_of_c_frames_notices_a_core_that_never_suspends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(awaitable: Any) -> None:
+        awaitable.close()
+
+    monkeypatch.setattr(ohwait, "ohwait", broken)
+    for check in _selftest_c_frames.CHECKS[1:]:
+        with pytest.raises((_selftest.Failed, TypeError, StopIteration)):
+            check()
+
+
+@pytest.mark.skipif(not C_FRAMES, reason="C frames cannot be set aside here")
+def test_the_self_test_of_c_frames_passes_here_too() -> None:
+    assert _selftest_c_frames.main() == 0
+
+
+@pytest.mark.usefixtures("without_c_frames")
 def test_doctor_reports_what_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fails() -> None:
         _selftest.expect(1, 2, "the answer")
@@ -139,6 +183,13 @@ def test_each_check_of_the_self_test_notices_a_core_that_never_suspends(
 
 def test_statements_are_tried_out() -> None:
     """What the doctor says about statements is what the interpreter does."""
+    if C_FRAMES:
+        assert _selftest.for_can_suspend() is True
+        assert _selftest.with_can_suspend() == (True, True, True)
+
+
+@pytest.mark.usefixtures("without_c_frames")
+def test_statements_are_tried_out_without_c_frames() -> None:
     assert _selftest.for_can_suspend() is (sys.version_info >= (3, 12))
     assert _selftest.with_can_suspend() == (sys.version_info >= (3, 14), True, False)
 

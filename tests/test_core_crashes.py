@@ -228,6 +228,7 @@ CASES = {
             del coroutine; gc.collect()
             assert stack() == before
         assert log == ["finally"] * 3, log
+        package.configure(c_frames=False)
         T.set_eval_frame_record([])
         try: kind, error = step(host_of(lambda: ohwait(pause(1))).send, None)
         finally: T.set_eval_frame_default()

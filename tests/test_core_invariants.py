@@ -212,6 +212,7 @@ def test_i7_nothing_in_a_chain_belongs_to_a_thread() -> None:
     assert finish(host, [1]) == [1, threading.get_ident()]
 
 
+@pytest.mark.usefixtures("without_c_frames")
 def test_i8_whether_it_is_possible_is_checked_before_the_start() -> None:
     started = []
 

@@ -39,8 +39,8 @@ def closing() -> bool:
     return isinstance(sys.exc_info()[1], GeneratorExit)
 
 
-def schedule(rand: random.Random, coroutines: list[Any], log: list[Any], step: Any) -> None:
-    """Step whichever is next until all have ended, throwing and closing now and then."""
+def schedule(rand: random.Random, coroutines: list[Any], log: list[Any], step: Any, drop: bool) -> None:
+    """Step whichever is next until all have ended, throwing, closing and (with `drop`) dropping now and then."""
     alive = dict(enumerate(coroutines))
     coroutines.clear()
     values = 0
@@ -54,7 +54,7 @@ def schedule(rand: random.Random, coroutines: list[Any], log: list[Any], step: A
             result = step(coroutine.send, values if number in started else None)
         elif action < 0.93:
             result = step(coroutine.throw, rand.choice(ERRORS)(values))
-        elif action < 0.97:
+        elif action < 0.97 or not drop:
             result = step(coroutine.close)
             result = ("closed", result)
         else:
@@ -106,7 +106,7 @@ def worker(todo: list[Any], semaphores: tuple[threading.Semaphore, threading.Sem
 
 
 @as_if_awaited
-def run_programs(seed: int, size: int, step: Any) -> Any:
+def run_programs(seed: int, size: int, step: Any, drop: bool = True) -> Any:
     async def plain_run(code: list[Any], log: list[Any]) -> int:
         total = 0
         for kind, value, *parts in code:
@@ -171,7 +171,7 @@ def run_programs(seed: int, size: int, step: Any) -> Any:
     log: list[Any] = []
     programs = [program(rand, 5, [size]) for _ in range(6)]
     coroutines = [run(code, log) for code in programs]
-    schedule(rand, coroutines, log, step)
+    schedule(rand, coroutines, log, step, drop)
     if not any(entry[0] == "step" and entry[2][0] == "yield" for entry in log):
         start(run([("pause", 0)], [])).close()  # For the comparison to be one.
     return log

@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 
 import ohwait
-from ohwait import CFunctionError, NoCoroutineError, WaitCheck, can_wait
+from ohwait import CFunctionError, NoCoroutineError, WaitCheck, _core, can_wait
 from ohwait._instruction import describe
+
+
+pytestmark = pytest.mark.usefixtures("without_c_frames")
 
 
 @coroutine
@@ -292,14 +295,17 @@ def test_names_the_caller_the_callee_and_the_function_that_was_entered() -> None
     in_coroutine(report)
     line = report.__code__.co_firstlineno + 1
     place = f"{report.__qualname__}() in {__file__}, line {line}:"
+    reason = _core.c_frames_status()
+    allow = "allow it with ohwait.configure(c_frames=True), or " if reason and "configure" in reason else ""
     assert str(probe.answers[0]).splitlines() == [
         "ohwait() cannot suspend here: the built-in function sorted() stands between this call and the coroutine that "
         "runs it.",
         f"  This was in {place}",
         "      sorted([2, 1], key=probe.ask)",
         f"  It called Probe.ask() in {__file__}, line {Probe.ask.__code__.co_firstlineno}.",
-        "  What to do: do in Python code what sorted() does (a loop, a comprehension), or wait first and hand it the "
-        "results.",
+        f"  Its C frames cannot be set aside: {reason}.",
+        f"  What to do: {allow}do in Python code what sorted() does (a loop, a comprehension), or wait first and hand it "
+        "the results.",
     ]
 
 

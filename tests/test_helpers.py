@@ -302,6 +302,7 @@ def test_for_loop_is_refused_clearly_where_it_goes_through_c() -> None:
     assert "call the iterator's __next__() in a while loop" in drive(plain)
 
 
+@pytest.mark.usefixtures("without_c_frames")
 def test_list_is_refused_clearly() -> None:
     def plain() -> str:
         with pytest.raises(ohwait.CFunctionError) as caught:

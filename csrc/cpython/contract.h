@@ -66,15 +66,18 @@ typedef struct {
 typedef struct { PyObject *top, *bottom; } py_contexts;
 /* Whether a callback of a tracer is under way, and for what. */
 typedef struct { bool inside; int event; } py_callback;
-/* The part of the data stack that belongs to frames set aside: chunks of their own, and `bytes` of one that is shared
- * with frames below them, from `start`, of which a copy is kept. */
+/* The part of the data stack that belongs to frames set aside: the upper part of a chunk that is shared with frames
+ * below them, and chunks of their own.  Copies are kept of the ranges that others may use meanwhile; the first one is
+ * that of the shared chunk, which may be empty. */
+typedef struct { char *start; size_t bytes; } py_range;
+enum { PY_MAX_RANGES = 4 };
 typedef struct {
     void *shared;
-    char *start;
-    size_t bytes;
     void *own_top, *own_bottom;
     PyObject **top;             /* end of the data stack */
+    int ranges;                 /* 0: too many */
     bool pinned;
+    py_range copied[PY_MAX_RANGES];
 } py_data_aside;
 /* The data stack of the code that resumes them, while they run where it was: what lay at the same addresses, and how
  * far the stack went. */
@@ -83,7 +86,8 @@ typedef struct {
     size_t bytes;
     void *chunk;
     PyObject **top, **limit;
-    size_t shared_top;
+    size_t shared_top;          /* of the shared chunk, as it was */
+    void *shared_previous;
     bool orphan;                /* nobody but the frames set aside uses the chunk any more */
     bool in_place;              /* the data stack ends just where they begin */
 } py_data_displaced;
@@ -147,6 +151,13 @@ static inline int py_call_site(const py_frame *frame);
 static inline int py_stack_depth(const py_frame *frame);
 static inline void py_take_stack(py_frame *frame, py_word *words, int count);    /* the frame's stack is empty then */
 static inline void py_put_stack(py_frame *frame, const py_word *words, int count);
+/* All of its slots, whatever is in them, and the depth (negative: only the loop that runs the frame knows it). */
+static inline void py_copy_stack(const py_frame *frame, py_word *words, int slots);
+static inline void py_restore_stack(py_frame *frame, const py_word *words, int slots, int depth);
+static inline py_word py_word_of(PyObject *object);                              /* stolen; NULL for an empty slot */
+static inline void py_set_stack_depth(py_frame *frame, int depth);
+/* What is in slot `index` above the locals, taken out.  New reference or NULL. */
+static inline PyObject *py_take_slot(py_frame *frame, int index);
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg);
 static inline void py_drop_words(py_word *words, int count);                     /* may run Python code */
 
@@ -231,14 +242,17 @@ static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *c
 
 /* `frame` is a coroutine (or generator) at an await whose awaited frame runs in the same loop. */
 static inline bool py_awaits_callee(const py_frame *frame);
+/* It stands where a yield has left it, and not at a call: it does not run, whatever the thread's frames say. */
+static inline bool py_stands_at_yield(const py_frame *frame);
 /* Leave the thread's innermost coroutine as a yield would; `delegates`: one inside an await. */
 static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates);
 static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);          /* it stands at its await */
 
 /* Calls counted by loops and C functions: given back (how many is returned), with `depth` bytes of C stack left over,
- * and taken again. */
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth);
+ * and the Python frames from `caller` on; and taken again. */
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller);
 static inline void py_enter_c_calls(PyThreadState *ts, int units);
+static inline void py_leave_one_loop(PyThreadState *ts);     /* only what a loop has counted itself */
 static inline int py_c_recursion_left(PyThreadState *ts);                        /* 0 where they are not counted */
 
 static inline uintptr_t py_context_run_address(void);       /* the C function of Context.run; 0: unknown */
@@ -261,12 +275,13 @@ static inline uint64_t py_thread_number(PyThreadState *ts); /* never used twice 
 static inline py_data_aside py_measure_data(PyThreadState *ts, const py_frame *lowest);
 static inline int py_pin_data(py_data_aside *aside);        /* -1 with MemoryError */
 static inline void py_unpin_data(py_data_aside *aside);
-static inline void py_set_data_aside(PyThreadState *ts, const py_data_aside *aside, void *copy);
+/* `copies`: of all ranges, one behind the other. */
+static inline void py_set_data_aside(PyThreadState *ts, const py_data_aside *aside, char *copies);
 /* What is in the way of their coming back.  NULL, or why they cannot come back (static text).  Reads only. */
 static inline const char *py_find_room(PyThreadState *ts, const py_data_aside *aside, py_data_displaced *displaced);
 /* ... counting the whole of a frame that lies across the border; `top`: the innermost one of the resuming code. */
 static inline void py_park_whole_frames(const py_frame *top, const py_data_aside *aside, py_data_displaced *displaced);
-/* The data stack is theirs; the copy's contents are the caller's business. */
+/* The data stack is theirs; the copies' contents are the caller's business. */
 static inline void py_bring_data_back(PyThreadState *ts, const py_data_aside *aside, py_data_displaced *displaced);
 static inline void py_undo_bring_back(PyThreadState *ts, const py_data_displaced *displaced, void *shared);
 

@@ -97,6 +97,7 @@ static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrd
 {
 #if PY_HAS_CFRAMES
     ((_PyCFrame *)((char *)loops->outermost + image))->previous = outer;
+    ((_PyCFrame *)outer)->current_frame = caller;
     ts->cframe = loops->innermost;      /* its current frame comes with the copy */
     (void)innermost;
 #else
@@ -114,8 +115,8 @@ static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrd
 static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller)
 {
 #if PY_HAS_CFRAMES
-    (void)caller;
     ts->cframe = outer;
+    ts->cframe->current_frame = caller;
 #else
     (void)outer;
     ts->current_frame = caller;
@@ -124,18 +125,33 @@ static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *c
 
 /* ---- coroutines ---- */
 
+static inline bool py_is_yield(_Py_CODEUNIT unit)
+{
+#if PY_INLINES_AWAIT
+    return unit.op.code == YIELD_VALUE || unit.op.code == INSTRUMENTED_YIELD_VALUE;
+#else
+    return _Py_OPCODE(unit) == YIELD_VALUE;
+#endif
+}
+
 static inline bool py_awaits_callee(const py_frame *frame)
 {
 #if PY_INLINES_AWAIT
     if (frame->owner != FRAME_OWNED_BY_GENERATOR) {
         return false;
     }
-    int opcode = ((const _Py_CODEUNIT *)PY_INSTRUCTION(frame))[PY_SEND_TO_YIELD].op.code;
-    return opcode == YIELD_VALUE || opcode == INSTRUMENTED_YIELD_VALUE;
+    const _Py_CODEUNIT *yield = (const _Py_CODEUNIT *)PY_INSTRUCTION(frame) + PY_SEND_TO_YIELD;
+    int send = yield[-1 - INLINE_CACHE_ENTRIES_SEND].op.code;
+    return (send == SEND || send == SEND_GEN || PY_IS_INSTRUMENTED(send)) && py_is_yield(*yield);
 #else
     (void)frame;
     return false;
 #endif
+}
+
+static inline bool py_stands_at_yield(const py_frame *frame)
+{
+    return py_is_yield(((const _Py_CODEUNIT *)PY_INSTRUCTION(frame))[PY_INSTRUCTION_IS_BEFORE_NEXT - 1]);
 }
 
 static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates)
@@ -164,6 +180,8 @@ static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame)
 /* ---- calls of C code, counted until 3.13 ---- */
 
 #ifdef PY_C_RECURSION_LEFT
+enum { PY_UNITS_A_LOOP = 2 };       /* PY_EVAL_C_STACK_UNITS, Python/ceval.c */
+
 /* How far the counter may be below its limit at `depth` bytes of C stack: what suspended C functions have counted for
  * themselves cannot be told apart, and must not add up. */
 static inline int py_fair_c_recursion(PyThreadState *ts, size_t depth)
@@ -173,26 +191,26 @@ static inline int py_fair_c_recursion(PyThreadState *ts, size_t depth)
     return PY_C_RECURSION_MAXIMUM - (int)(depth / BYTES_A_UNIT);
 }
 
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth)
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
 {
-    enum { UNITS_A_LOOP = 2 };      /* PY_EVAL_C_STACK_UNITS, Python/ceval.c */
-    int units = UNITS_A_LOOP * loops, fair = py_fair_c_recursion(ts, depth);
+    (void)caller;
+    int units = PY_UNITS_A_LOOP * loops, fair = py_fair_c_recursion(ts, depth);
     if (PY_C_RECURSION_LEFT(ts) + units < fair) {
         units = fair - PY_C_RECURSION_LEFT(ts);
     }
     PY_C_RECURSION_LEFT(ts) += units;
-    return units - UNITS_A_LOOP;    /* the loop that is resumed has been entered */
+    return units - PY_UNITS_A_LOOP;    /* the loop that is resumed has been entered */
 }
 
 static inline void py_enter_c_calls(PyThreadState *ts, int units) { PY_C_RECURSION_LEFT(ts) -= units; }
 
 static inline int py_c_recursion_left(PyThreadState *ts) { return PY_C_RECURSION_LEFT(ts); }
 #elif !defined(PY_ENTRY_OWNER)      /* one counter for both kinds of calls */
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth)
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
 {
     (void)loops, (void)depth;
     int fair = ts->recursion_limit;
-    for (py_frame *frame = py_current(ts); frame != NULL; frame = frame->previous) {
+    for (const py_frame *frame = caller; frame != NULL; frame = frame->previous) {
         fair--;
     }
     int units = ts->recursion_remaining < fair ? fair - ts->recursion_remaining : 0;
@@ -204,9 +222,9 @@ static inline void py_enter_c_calls(PyThreadState *ts, int units) { py_add_recur
 
 static inline int py_c_recursion_left(PyThreadState *ts) { (void)ts; return 0; }
 #else
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth)
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
 {
-    (void)ts, (void)loops, (void)depth;
+    (void)ts, (void)loops, (void)depth, (void)caller;
     return 0;
 }
 
@@ -214,6 +232,15 @@ static inline void py_enter_c_calls(PyThreadState *ts, int units) { (void)ts, (v
 
 static inline int py_c_recursion_left(PyThreadState *ts) { (void)ts; return 0; }
 #endif
+
+static inline void py_leave_one_loop(PyThreadState *ts)
+{
+#ifdef PY_C_RECURSION_LEFT
+    PY_C_RECURSION_LEFT(ts) += PY_UNITS_A_LOOP;
+#else
+    (void)ts;
+#endif
+}
 
 /* ---- contexts (Python/context.c) ---- */
 

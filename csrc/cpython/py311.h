@@ -32,6 +32,9 @@
 #define PY_LANDING_ENTRY_UNIT 2
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
+#define PY_FAILED_MAY_BE_SUSPENDED 0                /* gen_send_ex2 clears the frame */
+#define PY_SLOTS_BELOW_SENT 1                       /* of a landing, where a value is sent */
+#define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */
 #define PY_HAS_CFRAMES 1
 #define PY_TRACES_BY_LOOP 1
 #define PY_INLINES_AWAIT 0

@@ -42,6 +42,13 @@
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 0
 #define PY_ENTRY_OWNER FRAME_OWNED_BY_CSTACK
+#ifdef Py_DEBUG
+#  define PY_FAILED_MAY_BE_SUSPENDED 0              /* gen_send_ex2 asserts that it has finished */
+#else
+#  define PY_FAILED_MAY_BE_SUSPENDED 1
+#endif
+#define PY_SLOTS_BELOW_SENT 1                       /* of a landing, where a value is sent */
+#define PY_COUNTS_C_CALLS 1                         /* apart from Python calls */
 #define PY_HAS_CFRAMES 0
 #define PY_INLINES_AWAIT 1
 #define PY_SEND_TO_YIELD (1 + INLINE_CACHE_ENTRIES_SEND)        /* code units from SEND to the yield behind it */

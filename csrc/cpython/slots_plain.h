@@ -19,6 +19,15 @@ static inline PyObject *py_take_argument(py_frame *frame)
     return argument;
 }
 
+static inline PyObject *py_take_slot(py_frame *frame, int index)
+{
+    PyObject **slot = &frame->localsplus[py_code(frame)->co_nlocalsplus + index], *object = *slot;
+    *slot = NULL;
+    return object;
+}
+
+static inline py_word py_word_of(PyObject *object) { return (py_word)object; }
+
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
 {
     for (int i = 0; i < count; i++) {

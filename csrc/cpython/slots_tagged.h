@@ -32,6 +32,18 @@ static inline PyObject *py_take_argument(py_frame *frame)
     return PyStackRef_IsNull(argument) ? NULL : PyStackRef_AsPyObjectSteal(argument);
 }
 
+static inline PyObject *py_take_slot(py_frame *frame, int index)
+{
+    _PyStackRef *slot = &frame->localsplus[py_code(frame)->co_nlocalsplus + index], taken = *slot;
+    *slot = PyStackRef_NULL;
+    return PyStackRef_IsNull(taken) ? NULL : PyStackRef_AsPyObjectSteal(taken);
+}
+
+static inline py_word py_word_of(PyObject *object)
+{
+    return object == NULL ? PyStackRef_NULL.bits : PyStackRef_FromPyObjectSteal(object).bits;
+}
+
 /* Borrowed references are not counted, so the collector must not meet them here: their owner shows them. */
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
 {

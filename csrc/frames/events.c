@@ -28,7 +28,7 @@ void ohw_swallow_return(PyThreadState *ts)
 
 int ohw_report_suspended(PyThreadState *ts, py_frame *top, py_frame *host, PyObject *value)
 {
-    for (py_frame *frame = top; frame != NULL; frame = py_caller(frame)) {
+    for (py_frame *frame = top; frame != NULL; frame = py_caller_beyond_c(frame)) {
         if (frame == host) {
             return PY_HOST_REPORTS_ITSELF ? 0 : py_report(ts, host, PY_YIELDS, value);
         }
@@ -43,7 +43,7 @@ int ohw_report_suspended(PyThreadState *ts, py_frame *top, py_frame *host, PyObj
 static py_frame *callee_of(py_frame *frame, py_frame *top)
 {
     py_frame *callee = NULL;
-    for (py_frame *above = top; above != frame; above = py_caller(above)) {
+    for (py_frame *above = top; above != frame; above = py_caller_beyond_c(above)) {
         callee = above;
     }
     return callee;

@@ -21,7 +21,14 @@ typedef struct {
     ohw_obstacle obstacle;
     uint32_t listeners;     /* ohw_listeners_version() before anything of the suspension was reported */
     py_frame *c_caller;     /* OHW_C_FUNCTION: the Python frame that called the C function */
+    const char *reason;     /* OHW_C_FUNCTION: why the stack path cannot serve, static text; NULL: it was not asked */
 } ohw_walk;
+
+static inline bool ohw_is_host(py_frame *frame)
+{
+    return !py_on_data_stack(frame) &&
+           py_code(frame)->co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE);
+}
 
 /* From `caller` to the host, or why there is no way.  `called` is the frame that it called (where `caller` is NULL, C
  * code did); NULL if the walk starts at a frame that is running now. */
@@ -33,6 +40,10 @@ int ohw_landing_init(void);
 /* A code object at whose start a host may wait when it stands at its current call; borrowed from the host's code.
  * NULL with an exception.  May run the garbage collector. */
 PyCodeObject *ohw_landing_for(py_frame *host);
+/* Where a host stands that waits at `landing`: the unit behind its YIELD_VALUE, with `entries` on its stack, the chain
+ * first and NULL behind it; `delegates`: as in an await, not a plain yield. */
+typedef struct { int unit, entries; bool delegates; } ohw_waiting;
+ohw_waiting ohw_waiting_at(const PyCodeObject *landing);
 void ohw_set_resume_function(PyObject *function);       /* stolen */
 /* A function with the name and the one parameter of `model` whose code is: ~hook, with the argument in local 0.  It is
  * invisible to tracebacks, tracing and the eval breaker.  Where there is a JIT its version is 0, which calls are never
@@ -87,6 +98,8 @@ typedef struct {
 /* `awaited`: the object that the host awaits. */
 ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *awaited);
 void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment attachment);
+/* Does the host only seem to run, for the sake of what its chain awaits? */
+bool ohw_is_attached(const py_frame *host);
 
 /* ---- events.c: Python code may run in all of these ---- */
 
@@ -105,6 +118,7 @@ void ohw_swallow_return(PyThreadState *ts);
 
 /* Where landings are traced (3.11): not from here on. */
 void ohw_go_quiet(PyThreadState *ts);
+void ohw_end_quiet(PyThreadState *ts);
 /* Everything that the splice needs and that can fail: room for the frames and for _resume's frame above them, calls to
  * spare, tools let in.  -1 with MemoryError. */
 int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted);

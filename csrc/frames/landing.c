@@ -144,13 +144,31 @@ static PyCodeObject *replace(PyCodeObject *code, PyObject *instructions, PyObjec
     return (PyCodeObject *)result;
 }
 
-static PyCodeObject *make_landing(PyCodeObject *code, int call_site)
+/* That for a host with a value stack of so many slots; NULL if there is none. */
+static const py_landing *shape_for(int slots)
 {
     const py_landing *shape = py_landings, *end = shape + sizeof(py_landings) / sizeof(*py_landings);
-    while (shape < end && shape->stack > code->co_stacksize) {
+    while (shape < end && shape->stack > slots) {
         shape++;
     }
-    if (shape == end) {
+    return shape < end ? shape : NULL;
+}
+
+ohw_waiting ohw_waiting_at(const PyCodeObject *landing)
+{
+    const py_landing *shape = shape_for(landing->co_stacksize);
+    int yield = 0;
+    while (shape->code[yield].opcode != YIELD_VALUE) {
+        yield++;
+    }
+    bool delegates = shape == py_landings;      /* the others make do with a plain yield */
+    return (ohw_waiting){unit_of(shape->code, yield + 1), shape->stack - 1, delegates};
+}
+
+static PyCodeObject *make_landing(PyCodeObject *code, int call_site)
+{
+    const py_landing *shape = shape_for(code->co_stacksize);
+    if (shape == NULL) {
         PyErr_Format(PyExc_SystemError, "ohwait: %U has a value stack of %d, too small for any call", code->co_qualname,
                      code->co_stacksize);
         return NULL;

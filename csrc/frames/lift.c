@@ -91,12 +91,50 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     ohw_count.lifted++;
     ohw_check_lifted(lifted);
 }
+
 void ohw_give_back_room(ohw_lifted *lifted)
 {
     if (lifted->room != NULL) {
         py_data_stack_pop(lifted->thread, lifted->room);
         lifted->room = NULL;
     }
+}
+
+/* Hosts that are attached: few at a time.  One that did not fit may be any host. */
+enum { MAX_ATTACHED = 64 };
+static struct {
+    const py_frame *hosts[MAX_ATTACHED];
+    int count, unknown;
+} attached;
+
+static void note_attached(const py_frame *host)
+{
+    if (attached.count < MAX_ATTACHED) {
+        attached.hosts[attached.count++] = host;
+    }
+    else {
+        attached.unknown++;
+    }
+}
+
+static void forget_attached(const py_frame *host)
+{
+    for (int i = attached.count; i-- > 0;) {
+        if (attached.hosts[i] == host) {
+            attached.hosts[i] = attached.hosts[--attached.count];
+            return;
+        }
+    }
+    attached.unknown--;
+}
+
+bool ohw_is_attached(const py_frame *host)
+{
+    bool found = attached.unknown > 0;
+    for (int i = 0; i < attached.count && !found; i++) {
+        found = attached.hosts[i] == host;
+    }
+    return found;
 }
 
 ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *awaited)
@@ -114,6 +152,7 @@ ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *await
         py_set_current(ts, lifted->host);
     }
     before.host_runs = true;
+    note_attached(lifted->host);
     lifted->home = py_exchange_position(lifted->host, lifted->home);
     if (lifted->bottom != NULL) {
         py_set_caller(lifted->bottom, lifted->host);
@@ -130,6 +169,7 @@ void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
     if (!before.host_runs) {
         return;
     }
+    forget_attached(lifted->host);
     if (lifted->bottom != NULL) {
         py_set_caller(lifted->bottom, NULL);
     }

@@ -19,7 +19,7 @@ void ohw_go_quiet(PyThreadState *ts)
     }
 }
 
-static void end_quiet(PyThreadState *ts)
+void ohw_end_quiet(PyThreadState *ts)
 {
     if (quiet.on) {
         py_leave_quiet(ts, quiet.saved);
@@ -33,12 +33,12 @@ int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted)
     if (lifted->listeners != ohw_listeners_version(ts) &&
         (py_refresh_instrumentation(ts, lifted->home.code) < 0 ||
          ohw_let_listeners_in(ts, lifted->top, lifted->bottom) < 0)) {
-        end_quiet(ts);
+        ohw_end_quiet(ts);
         return -1;
     }
     lifted->reserved = py_data_stack_push(ts, lifted->size, RESUME_FRAME_WORDS);
     if (lifted->reserved == NULL) {
-        end_quiet(ts);
+        ohw_end_quiet(ts);
         PyErr_NoMemory();
         return -1;
     }
@@ -70,7 +70,7 @@ static void move_frames_back(py_frame *resume, ohw_lifted *lifted, py_word *word
 void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word *words)
 {
     ohw_check_before_splice(ts, resume, lifted);
-    end_quiet(ts);
+    ohw_end_quiet(ts);
     py_position at_landing = py_exchange_position(lifted->host, lifted->home);
     py_put_stack(lifted->host, words, (int)lifted->parked);
     move_frames_back(resume, lifted, words);

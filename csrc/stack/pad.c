@@ -1,0 +1,97 @@
+/* The landing pad: E1 has returned to us, who stand for E3's caller; that is put back and goes on. */
+#include "stack/pad.h"
+
+#if OHW_ARCH_KNOWN
+
+/* A frame or loop that begins below the slice's end may reach beyond it: its copy must be whole. */
+enum { MARGIN = 256, RED_ZONE = 512 };
+
+static void come_back(ohw_pad_record *pad, void *result);
+
+ohw_resumer *ohw_resumer_new(PyThreadState *ts, const ohw_slice *slice, const ohw_exit *exit,
+                             const py_data_displaced *displaced)
+{
+    uintptr_t start = exit->caller.cfa, end = slice->end;
+    size_t evicted = start < end ? end - start + MARGIN : 0;
+    ohw_resumer *resumer = PyMem_RawMalloc(sizeof(ohw_resumer) + evicted + displaced->bytes);
+    if (resumer == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    uintptr_t lower = start < end ? start : end;
+    resumer->pad = (ohw_pad_record){(lower - RED_ZONE) & ~(uintptr_t)15, come_back};
+    resumer->thread = ts;
+    resumer->caller = (ohw_registers){.pc = exit->caller.pc, .sp = start};
+    memcpy(resumer->caller.saved, exit->caller.registers, sizeof resumer->caller.saved);
+    resumer->frame = py_caller_of_loops(&exit->loops, exit->lowest);
+    resumer->outer = py_outer_loop(ts, &exit->loops);
+    resumer->evicted = (char *)start;
+    resumer->evicted_bytes = evicted;
+    resumer->displaced = *displaced;
+    resumer->data = slice->data;
+    return resumer;
+}
+
+void ohw_resumer_evict(ohw_resumer *resumer)
+{
+    py_data_displaced *displaced = &resumer->displaced;
+    memcpy(resumer->bytes, resumer->evicted, resumer->evicted_bytes);
+    memcpy(resumer->bytes + resumer->evicted_bytes, displaced->parked, displaced->bytes);
+    if (resumer->evicted_bytes == 0 && displaced->bytes == 0) {
+        return;
+    }
+    for (py_frame *frame = resumer->frame, *next; frame != NULL; frame = next) {
+        py_frame *now = ohw_evicted(resumer, frame);
+        next = py_link(frame);
+        if (now != frame && py_on_data_stack(now)) {
+            py_moved(now, frame);
+        }
+        if (next != NULL && ohw_evicted(resumer, next) != next) {
+            py_set_caller(now, ohw_evicted(resumer, next));
+        }
+    }
+}
+
+/* The other way round; the copies may have been changed meanwhile (frame objects made, variables set). */
+static void put_back(ohw_resumer *resumer)
+{
+    py_data_displaced *displaced = &resumer->displaced;
+    memcpy(resumer->evicted, resumer->bytes, resumer->evicted_bytes);
+    memcpy(displaced->parked, resumer->bytes + resumer->evicted_bytes, displaced->bytes);
+    if (resumer->evicted_bytes == 0 && displaced->bytes == 0) {
+        return;
+    }
+    for (py_frame *frame = resumer->frame, *next; frame != NULL; frame = next) {
+        py_frame *copy = ohw_evicted(resumer, frame);
+        if (copy != frame && py_on_data_stack(frame)) {
+            py_moved(frame, copy);
+        }
+        next = py_link(frame);
+        if (next != NULL) {
+            char *bytes = resumer->bytes;
+            size_t offset = (size_t)((char *)next - bytes);
+            if (offset < resumer->evicted_bytes) {
+                next = (py_frame *)(resumer->evicted + offset);
+            }
+            else if (offset - resumer->evicted_bytes < displaced->bytes) {
+                next = (py_frame *)(displaced->parked + (offset - resumer->evicted_bytes));
+            }
+            py_set_caller(frame, next);
+        }
+    }
+}
+
+static void come_back(ohw_pad_record *pad, void *result)
+{
+    ohw_resumer *resumer = (ohw_resumer *)pad;
+    PyThreadState *ts = resumer->thread;
+    ohw_registers caller = resumer->caller;
+    put_back(resumer);
+    py_undo_bring_back(ts, &resumer->displaced, resumer->data.copied[0].bytes > 0 ? resumer->data.shared : NULL);
+    py_return_to_loop(ts, resumer->outer, resumer->frame);
+    py_unpin_data(&resumer->data);
+    PyMem_RawFree(resumer);
+    ohw_arch_leave(&caller, result);
+}
+
+#endif

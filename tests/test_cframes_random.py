@@ -1,0 +1,182 @@
+"""Random programs of calls through C, waits, handlers and loops, stepped in random order, against native await.
+
+No coroutine is dropped here: what is in a cycle with references held by C frames is not found by the collector.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import operator
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import test_core_random
+from cframes_tools import as_if_awaited_through_c, at_some_depth, needs_c_frames, slices
+from test_core_random import one_step
+
+pytestmark = needs_c_frames
+
+Call = Callable[[], Any]
+
+
+def by_map(call: Call) -> Any:
+    return next(map(lambda _: call(), "x"))
+
+
+def by_sorted(call: Call) -> Any:
+    results: list[Any] = []
+    sorted([0], key=lambda _: results.append(call()) or 0)
+    return results[0]
+
+
+def by_generator(call: Call) -> Any:
+    return list(call() for _ in "x")[0]
+
+
+def by_partial(call: Call) -> Any:
+    return functools.partial(call)()
+
+
+def by_cache(call: Call) -> Any:
+    return functools.lru_cache(call)()
+
+
+def by_exec(call: Call) -> Any:
+    scope = {"call": call}
+    exec("result = call()", scope)
+    return scope["result"]
+
+
+class Through:
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    @property
+    def by_property(self) -> Any:
+        return self.call()
+
+    def __getattr__(self, name: str) -> Any:
+        return self.call()
+
+    def __add__(self, other: object) -> Any:
+        return self.call()
+
+    def __enter__(self) -> Any:
+        return self.call()
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def __contains__(self, results: Any) -> bool:
+        results.append(self.call())
+        return True
+
+
+class Made:
+    def __init__(self, call: Call) -> None:
+        self.result = call()
+
+
+def by_property(call: Call) -> Any:
+    return getattr(Through(call), "by_property")
+
+
+def by_missing_attribute(call: Call) -> Any:
+    return Through(call).no_such_attribute
+
+
+def by_operator(call: Call) -> Any:
+    return Through(call) + 1
+
+
+def by_with(call: Call) -> Any:
+    with Through(call) as result:
+        return result
+
+
+def by_contains(call: Call) -> Any:
+    results: list[Any] = []
+    assert results in Through(call)
+    return results[0]
+
+
+def by_class(call: Call) -> Any:
+    return Made(call).result
+
+
+def by_class_body(call: Call) -> Any:
+    class Body:
+        result = call()
+
+    return Body.result
+
+
+def directly(call: Call) -> Any:
+    return call()
+
+
+WAYS = [by_map, by_sorted, by_generator, by_partial, by_cache, by_exec, by_property, by_missing_attribute, by_operator]
+WAYS += [by_with, by_contains, by_class, by_class_body, operator.call, directly, directly]
+
+turn = 0
+
+
+def by_any(function: Callable[..., Any], *args: Any) -> Any:
+    """Call it through one of the ways after the other, sometimes through two."""
+    global turn
+    turn += 1
+    first, second = WAYS[turn % len(WAYS)], WAYS[turn // len(WAYS) % len(WAYS)]
+    if turn % 3:
+        return first(lambda: function(*args))
+    return first(lambda: second(lambda: function(*args)))
+
+
+run_programs = as_if_awaited_through_c(test_core_random.run_programs.__wrapped__, by_any)
+
+
+@pytest.mark.unrepeatable("async generators are finalised by the collector, whenever")
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+def test_random_programs(rand: Any) -> None:
+    alive = slices()
+    for _ in range(60):
+        run_programs(rand.randrange(2**32), 30, one_step, drop=False)
+    gc.collect()
+    assert slices() == alive
+
+
+@pytest.mark.unrepeatable("async generators are finalised by the collector, whenever")
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+def test_random_programs_at_random_depths_of_the_stack(rand: Any) -> None:
+    alive = slices()
+    for _ in range(40):
+        start = rand.randrange(2**32)
+        own = random.Random(start)
+        run_programs(start, 30, lambda function, *args: at_some_depth(own, lambda: one_step(function, *args)), drop=False)
+    gc.collect()
+    assert slices() == alive
+
+
+@pytest.mark.unrepeatable("async generators are finalised by the collector, whenever")
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+def test_random_programs_with_the_collector_at_every_moment(rand: Any) -> None:
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(5):
+            run_programs(rand.randrange(2**32), 20, one_step, drop=False)
+    finally:
+        gc.set_threshold(*threshold)
+
+
+@pytest.mark.slow
+@pytest.mark.unrepeatable("long")
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+def test_many_large_random_programs(rand: Any) -> None:
+    for _ in range(100):
+        start = rand.randrange(2**32)
+        own = random.Random(start)
+        run_programs(start, 120, lambda function, *args: at_some_depth(own, lambda: one_step(function, *args)), drop=False)
+    assert slices()[0] == 0 or gc.collect() >= 0
