@@ -26,7 +26,7 @@ typedef struct {
  * step. */
 bool ohw_unwind_start(ohw_c_frame *frame, const ohw_registers *own);
 
-/* To the caller.  False, with nothing changed, where the tables do not say: code that has none, code that was made at run
+/* To the caller.  False, with nothing changed, where the tables do not say: code that has none, code made at run
  * time, a signal handler's caller, the thread's outermost function, rules that no compiler is known to emit. */
 bool ohw_unwind_step(ohw_c_frame *frame);
 
