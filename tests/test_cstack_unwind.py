@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from core_tools import passes
 
 from ohwait import _core
 
@@ -374,6 +375,13 @@ def test_a_library_is_replaced_by_another(tmp_path: Path) -> None:
     assert [first for _, differences, first in found if differences] == []
     if len(places) == 3 * len(paths):
         pytest.skip("each library got a place of its own here: nothing was replaced")
+
+
+@pytest.mark.parametrize("jit", ["0", "1"])
+def test_hot_loops(jit: str) -> None:
+    """Code that a JIT has made is refused, before anything is changed; without it all goes well."""
+    printed = passes("jit_c_frames.py", "6000", PYTHON_JIT=jit, timeout=300)
+    assert "refused: 0" in printed or "jit True" in printed
 
 
 def test_repeated_walks_decode_nothing() -> None:
