@@ -109,9 +109,9 @@ static PyObject *suspend_over_c(call *now, const ohw_exit *exit, PyObject *sourc
     ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, exit, &now->walk);
     if (slice != NULL) {
         chain->tight = !ohw_waiting_at(landing).delegates;
-        chain->slice = slice;
         now->chain = chain;
-        PyObject_GC_Track(chain);
+        PyObject_GC_Track(chain);       /* debug builds visit it: not the slice, which is empty so far */
+        chain->slice = slice;
         ohw_set_aside(ts, now->door, &now->walk, exit, slice, &chain->lifted, landing, (PyObject *)chain, yielded);
     }
     close_quietly(source);
