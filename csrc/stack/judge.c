@@ -49,7 +49,9 @@ static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *argument
         return _URC_END_OF_STACK;
     }
     if (!ohw_unwind_step(&j->here)) {
-        note(j, "where the walk ends");
+        if (ohw_unwind_is_loaded(j->here.pc)) {
+            note(j, "where the walk ends");
+        }
         return _URC_END_OF_STACK;
     }
     j->comparison->frames++;

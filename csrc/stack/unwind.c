@@ -14,11 +14,10 @@
 
 /* Open addressing, linear probing; never more than half full.  pc 0: free.
  *
- * When is a row that was kept still right?  As long as the code at its address is the same.  Rows are kept for code
- * of loaded objects only, and the dynamic linker counts the objects that it has unloaded (dlpi_subs): ohw_unwind_start
+ * When is a row that was kept still right?  As long as the code at its address is the same.  There are rows for code of
+ * loaded objects only, and the dynamic linker counts the objects that it has unloaded (dlpi_subs): ohw_unwind_start
  * compares the count, 10 ns, and forgets all rows when it has changed.  An object of which the walk meets a frame
- * cannot be unloaded before that frame has returned, so that nothing can change between start and last step.  Code that
- * was made at run time may vanish without being counted: it is decoded anew each time. */
+ * cannot be unloaded before that frame has returned: nothing can change between start and last step. */
 static struct {
     ohw_row *rows;
     size_t size;                /* a power of two; 0 at first */
@@ -88,13 +87,18 @@ static int holds(struct dl_phdr_info *info, size_t size, void *argument)
     return 0;
 }
 
+bool ohw_unwind_is_loaded(uintptr_t pc) { return dl_iterate_phdr(holds, (void *)(pc - 1)) != 0; }
+
 /* The row for `pc`, valid until the next call; NULL if it is not known. */
 static const ohw_row *decode(uintptr_t pc)
 {
     static ohw_row unkept;
+    if (!ohw_unwind_is_loaded(pc)) {
+        return NULL;
+    }
     cache.decoded++;
     unkept = ohw_cfi_row(pc);
-    if ((cache.used < cache.size / 2 || enlarge()) && dl_iterate_phdr(holds, (void *)(pc - 1)) != 0) {
+    if (cache.used < cache.size / 2 || enlarge()) {
         ohw_row *row = place_of(pc);
         *row = unkept;
         cache.used++;
@@ -177,7 +181,7 @@ uintptr_t ohw_unwind_function_start(uintptr_t pc)
         return 0;
     }
     const ohw_row *row = place_of(pc);
-    return row->pc == pc ? row->function : ohw_cfi_row(pc).function;
+    return row->pc == pc ? row->function : ohw_unwind_is_loaded(pc) ? ohw_cfi_row(pc).function : 0;
 }
 
 void ohw_unwind_counts(size_t *decoded, size_t *kept)

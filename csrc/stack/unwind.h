@@ -26,9 +26,13 @@ typedef struct {
  * step. */
 bool ohw_unwind_start(ohw_c_frame *frame, const ohw_registers *own);
 
-/* To the caller.  False, with nothing changed, where the tables do not say: code that has none (compiled at run time),
- * a signal handler's caller, the thread's outermost function, rules that no compiler is known to emit. */
+/* To the caller.  False, with nothing changed, where the tables do not say: code that has none, code made at run
+ * time, a signal handler's caller, the thread's outermost function, rules that no compiler is known to emit. */
 bool ohw_unwind_step(ohw_c_frame *frame);
+
+/* Does a return address lie in a program or library?  Otherwise the code was made at run time.  That may be freed while
+ * a call in it is suspended, and CPython's JIT (3.15) registers tables that tell return addresses but no registers. */
+bool ohw_unwind_is_loaded(uintptr_t pc);
 
 /* Start of the function that a return address is in (of the part of it, where a compiler has split one); 0: unknown. */
 uintptr_t ohw_unwind_function_start(uintptr_t pc);
