@@ -101,35 +101,46 @@ static inline void py_unpin(_PyStackChunk *chunk)
 
 /* ---- setting aside ---- */
 
+/* Of `chunk`, which ends at `top`: others have their place in it too. */
+static inline void py_add_range(py_data_aside *aside, _PyStackChunk *chunk, PyObject **top)
+{
+    if (py_find_pinned(chunk) == NULL) {
+        return;
+    }
+    if (aside->ranges == 0 || aside->ranges == PY_MAX_RANGES) {
+        aside->ranges = 0;
+        return;
+    }
+    char *start = (char *)&chunk->data[0];
+    aside->copied[aside->ranges++] = (py_range){start, (size_t)((char *)top - start)};
+}
+
 static inline py_data_aside py_measure_data(PyThreadState *ts, const py_frame *lowest)
 {
-    py_data_aside aside = {0};
+    py_data_aside aside = {.ranges = 1, .top = ts->datastack_top};
     _PyStackChunk *chunk = ts->datastack_chunk;
     PyObject **top = ts->datastack_top;
-    aside.top = top;
-    while ((char *)lowest < (char *)chunk->data || (char *)lowest >= (char *)chunk + py_chunk_size(chunk)) {
-        aside.own_top = ts->datastack_chunk;
-        aside.own_bottom = chunk;
-        chunk = chunk->previous;
-        top = &chunk->data[chunk->top];
+    bool inside = false;
+    while (!inside) {
+        inside = (char *)lowest >= (char *)chunk->data && (char *)lowest < (char *)chunk + py_chunk_size(chunk);
+        if (!inside || (PyObject **)lowest == &chunk->data[0]) {    /* the whole chunk is theirs */
+            aside.own_top = ts->datastack_chunk;
+            aside.own_bottom = chunk;
+            py_add_range(&aside, chunk, top);
+            chunk = chunk->previous;
+            top = &chunk->data[chunk->top];
+        }
     }
-    if ((PyObject **)lowest == &chunk->data[0]) {       /* the whole chunk is theirs */
-        aside.own_top = ts->datastack_chunk;
-        aside.own_bottom = chunk;
-        chunk = chunk->previous;
-        aside.start = (char *)&chunk->data[chunk->top];
-    }
-    else {
-        aside.start = (char *)lowest;
-        aside.bytes = (size_t)((char *)top - aside.start);
-    }
+    bool own = aside.own_bottom != NULL && (PyObject **)lowest == &((_PyStackChunk *)aside.own_bottom)->data[0];
+    char *start = own ? (char *)top : (char *)lowest;
+    aside.copied[0] = (py_range){start, (size_t)((char *)top - start)};
     aside.shared = chunk;
     return aside;
 }
 
 static inline int py_pin_data(py_data_aside *aside)
 {
-    if (aside->bytes == 0 || ((_PyStackChunk *)aside->shared)->previous == NULL) {
+    if (aside->copied[0].bytes == 0 || ((_PyStackChunk *)aside->shared)->previous == NULL) {
         return 0;       /* the first chunk of a thread lives as long as the thread */
     }
     aside->pinned = true;
@@ -144,44 +155,55 @@ static inline void py_unpin_data(py_data_aside *aside)
     }
 }
 
-static inline void py_set_data_aside(PyThreadState *ts, const py_data_aside *aside, void *copy)
+static inline void py_set_data_aside(PyThreadState *ts, const py_data_aside *aside, char *copies)
 {
     _PyStackChunk *shared = aside->shared;
-    memcpy(copy, aside->start, aside->bytes);
+    for (int i = 0; i < aside->ranges; i++) {
+        memcpy(copies, aside->copied[i].start, aside->copied[i].bytes);
+        copies += aside->copied[i].bytes;
+    }
     ts->datastack_chunk = shared;
     ts->datastack_limit = (PyObject **)((char *)shared + py_chunk_size(shared));
-    ts->datastack_top = (PyObject **)aside->start;
+    ts->datastack_top = (PyObject **)aside->copied[0].start;
 }
 
 /* ---- coming back ---- */
 
+static inline bool py_in_use(PyThreadState *ts, const void *chunk)
+{
+    const _PyStackChunk *used = ts->datastack_chunk;
+    while (used != NULL && used != chunk) {
+        used = used->previous;
+    }
+    return used != NULL;
+}
+
 static inline const char *py_find_room(PyThreadState *ts, const py_data_aside *aside, py_data_displaced *displaced)
 {
-    _PyStackChunk *chunk = ts->datastack_chunk, *shared = aside->shared;
-    *displaced = (py_data_displaced){.chunk = chunk, .top = ts->datastack_top, .limit = ts->datastack_limit};
-    if (aside->bytes == 0) {
+    _PyStackChunk *shared = aside->shared;
+    py_range range = aside->copied[0];
+    *displaced = (py_data_displaced){.chunk = ts->datastack_chunk, .top = ts->datastack_top,
+                                     .limit = ts->datastack_limit};
+    for (_PyStackChunk *own = aside->own_top; own != NULL; own = own == aside->own_bottom ? NULL : own->previous) {
+        if (py_in_use(ts, own)) {
+            return "its part of the thread's data stack is in use";
+        }
+    }
+    if (range.bytes == 0) {
         return NULL;
     }
-    while (chunk != NULL && chunk != shared) {
-        chunk = chunk->previous;
-    }
-    displaced->in_place = chunk == ts->datastack_chunk && (char *)ts->datastack_top == aside->start;
-    if (chunk != NULL) {
-        char *top = (char *)(chunk == ts->datastack_chunk ? ts->datastack_top : &chunk->data[chunk->top]);
-        if (top > aside->start) {
-            displaced->parked = aside->start;
-            displaced->bytes = (size_t)(top - aside->start);
+    if (py_in_use(ts, shared)) {
+        bool on_top = shared == ts->datastack_chunk;
+        char *top = (char *)(on_top ? ts->datastack_top : &shared->data[shared->top]);
+        displaced->in_place = on_top && top == range.start;
+        if (top > range.start) {
+            displaced->parked = range.start;
+            displaced->bytes = (size_t)(top - range.start);
         }
         return NULL;
     }
-    py_pinned *pinned = py_find_pinned(shared);
-    displaced->orphan = true;
-#if PY_HAS_CACHED_CHUNK
-    if (pinned != NULL && ts->datastack_cached_chunk == shared) {
-        return NULL;
-    }
-#endif
-    return pinned != NULL && pinned->given_back ? NULL : "its part of the thread's data stack has been given away";
+    displaced->orphan = true;       /* given back, or set aside by somebody who has made a copy */
+    return py_find_pinned(shared) == NULL ? "its part of the thread's data stack has been given away" : NULL;
 }
 
 /* A frame of the resuming code may lie across the start of the room: then it is parked as a whole. */
@@ -190,8 +212,8 @@ static inline void py_park_whole_frames(const py_frame *top, const py_data_aside
     const char *chunk = (const char *)aside->shared;
     for (const py_frame *frame = top; displaced->bytes > 0 && frame != NULL; frame = frame->previous) {
         const char *start = (const char *)frame;
-        if (py_on_data_stack(frame) && start >= chunk && start < aside->start) {
-            if (start + py_frame_size(frame) * sizeof(py_word) > aside->start) {
+        if (py_on_data_stack(frame) && start >= chunk && start < aside->copied[0].start) {
+            if (start + py_frame_size(frame) * sizeof(py_word) > aside->copied[0].start) {
                 displaced->bytes += (size_t)(displaced->parked - start);
                 displaced->parked = (char *)start;
             }
@@ -203,24 +225,23 @@ static inline void py_park_whole_frames(const py_frame *top, const py_data_aside
 static inline void py_bring_data_back(PyThreadState *ts, const py_data_aside *aside, py_data_displaced *displaced)
 {
     _PyStackChunk *shared = aside->shared;
-    if (aside->bytes > 0) {
+    if (aside->copied[0].bytes > 0) {
         _PyStackChunk *top = ts->datastack_chunk;
+        displaced->shared_top = shared->top;
+        displaced->shared_previous = shared->previous;
 #if PY_HAS_CACHED_CHUNK
         if (displaced->orphan && ts->datastack_cached_chunk == shared) {
             ts->datastack_cached_chunk = NULL;
             py_find_pinned(shared)->given_back = true;
         }
 #endif
-        if (displaced->orphan) {        /* nobody's: on top of the others */
+        if (displaced->orphan) {        /* on top of the others */
             top->top = (size_t)(ts->datastack_top - &top->data[0]);
             shared->previous = top;
         }
-        else {
-            displaced->shared_top = shared->top;
-        }
         ts->datastack_chunk = shared;
         ts->datastack_limit = (PyObject **)((char *)shared + py_chunk_size(shared));
-        ts->datastack_top = (PyObject **)(aside->start + aside->bytes);
+        ts->datastack_top = (PyObject **)(aside->copied[0].start + aside->copied[0].bytes);
     }
     if (aside->own_top != NULL) {
         _PyStackChunk *below = ts->datastack_chunk, *bottom = aside->own_bottom, *top = aside->own_top;
@@ -235,8 +256,9 @@ static inline void py_bring_data_back(PyThreadState *ts, const py_data_aside *as
 /* They have gone again: the data stack is what it was. */
 static inline void py_undo_bring_back(PyThreadState *ts, const py_data_displaced *displaced, void *shared)
 {
-    if (shared != NULL && !displaced->orphan) {
+    if (shared != NULL) {
         ((_PyStackChunk *)shared)->top = displaced->shared_top;
+        ((_PyStackChunk *)shared)->previous = displaced->shared_previous;
     }
     ts->datastack_chunk = displaced->chunk;
     ts->datastack_top = displaced->top;

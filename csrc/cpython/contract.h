@@ -66,15 +66,18 @@ typedef struct {
 typedef struct { PyObject *top, *bottom; } py_contexts;
 /* Whether a callback of a tracer is under way, and for what. */
 typedef struct { bool inside; int event; } py_callback;
-/* The part of the data stack that belongs to frames set aside: chunks of their own, and `bytes` of one that is shared
- * with frames below them, from `start`, of which a copy is kept. */
+/* The part of the data stack that belongs to frames set aside: the upper part of a chunk that is shared with frames
+ * below them, and chunks of their own.  Copies are kept of the ranges that others may use meanwhile; the first one is
+ * that of the shared chunk, which may be empty. */
+typedef struct { char *start; size_t bytes; } py_range;
+enum { PY_MAX_RANGES = 4 };
 typedef struct {
     void *shared;
-    char *start;
-    size_t bytes;
     void *own_top, *own_bottom;
     PyObject **top;             /* end of the data stack */
+    int ranges;                 /* 0: too many */
     bool pinned;
+    py_range copied[PY_MAX_RANGES];
 } py_data_aside;
 /* The data stack of the code that resumes them, while they run where it was: what lay at the same addresses, and how
  * far the stack went. */
@@ -83,7 +86,8 @@ typedef struct {
     size_t bytes;
     void *chunk;
     PyObject **top, **limit;
-    size_t shared_top;
+    size_t shared_top;          /* of the shared chunk, as it was */
+    void *shared_previous;
     bool orphan;                /* nobody but the frames set aside uses the chunk any more */
     bool in_place;              /* the data stack ends just where they begin */
 } py_data_displaced;
@@ -271,12 +275,13 @@ static inline uint64_t py_thread_number(PyThreadState *ts); /* never used twice 
 static inline py_data_aside py_measure_data(PyThreadState *ts, const py_frame *lowest);
 static inline int py_pin_data(py_data_aside *aside);        /* -1 with MemoryError */
 static inline void py_unpin_data(py_data_aside *aside);
-static inline void py_set_data_aside(PyThreadState *ts, const py_data_aside *aside, void *copy);
+/* `copies`: of all ranges, one behind the other. */
+static inline void py_set_data_aside(PyThreadState *ts, const py_data_aside *aside, char *copies);
 /* What is in the way of their coming back.  NULL, or why they cannot come back (static text).  Reads only. */
 static inline const char *py_find_room(PyThreadState *ts, const py_data_aside *aside, py_data_displaced *displaced);
 /* ... counting the whole of a frame that lies across the border; `top`: the innermost one of the resuming code. */
 static inline void py_park_whole_frames(const py_frame *top, const py_data_aside *aside, py_data_displaced *displaced);
-/* The data stack is theirs; the copy's contents are the caller's business. */
+/* The data stack is theirs; the copies' contents are the caller's business. */
 static inline void py_bring_data_back(PyThreadState *ts, const py_data_aside *aside, py_data_displaced *displaced);
 static inline void py_undo_bring_back(PyThreadState *ts, const py_data_displaced *displaced, void *shared);
 

@@ -61,7 +61,8 @@ static const char *find_lowest(py_frame *host, py_frame **lowest)
 /* Over all frames from the door to the host. */
 static const char *measure(PyThreadState *ts, py_frame *door, ohw_walk *walk, ohw_exit *exit)
 {
-    py_frame *lowest_on_data_stack = door, *frame = door;
+    py_frame *frame = door;
+    exit->lowest_on_data_stack = door;
     walk->top = py_caller_beyond_c(door);
     walk->bottom = walk->room = NULL;
     walk->frames = 0;
@@ -73,7 +74,7 @@ static const char *measure(PyThreadState *ts, py_frame *door, ohw_walk *walk, oh
             walk->bottom = frame;
         }
         if (py_on_data_stack(frame)) {
-            lowest_on_data_stack = frame;
+            exit->lowest_on_data_stack = frame;
         }
     }
     if (frame == NULL) {
@@ -86,7 +87,6 @@ static const char *measure(PyThreadState *ts, py_frame *door, ohw_walk *walk, oh
     if (py_stands_at_yield(frame)) {
         return "an exception is being thrown into the coroutine by way of what it awaits";
     }
-    exit->data = py_measure_data(ts, lowest_on_data_stack);
     return find_lowest(frame, &exit->lowest);
 }
 

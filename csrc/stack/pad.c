@@ -87,7 +87,7 @@ static void come_back(ohw_pad_record *pad, void *result)
     PyThreadState *ts = resumer->thread;
     ohw_registers caller = resumer->caller;
     put_back(resumer);
-    py_undo_bring_back(ts, &resumer->displaced, resumer->data.bytes > 0 ? resumer->data.shared : NULL);
+    py_undo_bring_back(ts, &resumer->displaced, resumer->data.copied[0].bytes > 0 ? resumer->data.shared : NULL);
     py_return_to_loop(ts, resumer->outer, resumer->frame);
     py_unpin_data(&resumer->data);
     PyMem_RawFree(resumer);

@@ -37,7 +37,12 @@ static void enter_slice(void *argument)
     PyThreadState *ts = now.ts;
     ohw_place *place = slice->place;
     memcpy(place, ohw_slice_stack(slice), ohw_slice_stack_bytes(slice));
-    memcpy(slice->data.start, ohw_slice_data(slice), slice->data.bytes);
+    char *copies = ohw_slice_data(slice);
+    for (int i = 0; i < slice->data.ranges; i++) {
+        py_range range = slice->data.copied[i];
+        memcpy(range.start, copies, range.bytes);
+        copies += range.bytes;
+    }
     for (py_frame *copy = ohw_copy_of(slice, slice->door), *frame, *next; ; copy = next) {
         frame = ohw_original_of(slice, copy);
         next = frame == slice->outermost ? NULL : py_link(copy);
@@ -126,7 +131,7 @@ static void *resume(ohw_place *place, void *argument)
         PyErr_Format(PyExc_SystemError, "ohwait: a suspended call cannot go on: %s", missing);
         return NULL;
     }
-    bool in_place = slice->data.bytes == 0 || displaced.in_place;
+    bool in_place = slice->data.copied[0].bytes == 0 || displaced.in_place;
     if (exit.caller.cfa != slice->end || !in_place) {
         py_park_whole_frames(py_caller_of_loops(&exit.loops, exit.lowest), &slice->data, &displaced);
         resumer = ohw_resumer_new(ts, slice, &exit, &displaced);

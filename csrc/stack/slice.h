@@ -41,20 +41,35 @@ static inline char *ohw_slice_data(const ohw_slice *slice)
     return (char *)slice->bytes + ohw_slice_stack_bytes(slice);
 }
 
+static inline size_t ohw_data_bytes(const py_data_aside *data)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < data->ranges; i++) {
+        bytes += data->copied[i].bytes;
+    }
+    return bytes;
+}
+
 static inline py_word *ohw_slice_host_stack(const ohw_slice *slice)
 {
-    return (py_word *)(ohw_slice_data(slice) + slice->data.bytes);
+    return (py_word *)(ohw_slice_data(slice) + ohw_data_bytes(&slice->data));
 }
 
 /* Where the copy of a frame is, or the frame itself if it has stayed where it was. */
 static inline py_frame *ohw_copy_of(const ohw_slice *slice, py_frame *frame)
 {
-    uintptr_t address = (uintptr_t)frame;
-    if (address - (uintptr_t)slice->place < ohw_slice_stack_bytes(slice)) {
-        return (py_frame *)(ohw_slice_stack(slice) + (address - (uintptr_t)slice->place));
+    size_t offset = (size_t)((char *)frame - (char *)slice->place);
+    char *copies = ohw_slice_data(slice);
+    if (offset < ohw_slice_stack_bytes(slice)) {
+        return (py_frame *)(ohw_slice_stack(slice) + offset);
     }
-    if (address - (uintptr_t)slice->data.start < slice->data.bytes) {
-        return (py_frame *)(ohw_slice_data(slice) + (address - (uintptr_t)slice->data.start));
+    for (int i = 0; i < slice->data.ranges; i++) {
+        py_range range = slice->data.copied[i];
+        offset = (size_t)((char *)frame - range.start);
+        if (offset < range.bytes) {
+            return (py_frame *)(copies + offset);
+        }
+        copies += range.bytes;
     }
     return frame;
 }
@@ -62,12 +77,17 @@ static inline py_frame *ohw_copy_of(const ohw_slice *slice, py_frame *frame)
 /* And the other way round. */
 static inline py_frame *ohw_original_of(const ohw_slice *slice, py_frame *copy)
 {
-    uintptr_t address = (uintptr_t)copy;
-    if (address - (uintptr_t)ohw_slice_stack(slice) < ohw_slice_stack_bytes(slice)) {
-        return (py_frame *)((uintptr_t)slice->place + (address - (uintptr_t)ohw_slice_stack(slice)));
+    size_t offset = (size_t)((char *)copy - ohw_slice_stack(slice));
+    if (offset < ohw_slice_stack_bytes(slice)) {
+        return (py_frame *)((char *)slice->place + offset);
     }
-    if (address - (uintptr_t)ohw_slice_data(slice) < slice->data.bytes) {
-        return (py_frame *)(slice->data.start + (address - (uintptr_t)ohw_slice_data(slice)));
+    offset -= ohw_slice_stack_bytes(slice);
+    for (int i = 0; i < slice->data.ranges; i++) {
+        py_range range = slice->data.copied[i];
+        if (offset < range.bytes) {
+            return (py_frame *)(range.start + offset);
+        }
+        offset -= range.bytes;
     }
     return copy;
 }

@@ -58,7 +58,7 @@ typedef struct {
     py_loops loops;
     py_frame *lowest;           /* frame in E1, next to its caller */
     py_frame *outermost;        /* of the frames above the host */
-    py_data_aside data;
+    py_frame *lowest_on_data_stack;     /* of those above the host */
     int contexts;               /* entered in the slice */
     bool callback;              /* of a tracer, under way in the slice */
 } ohw_exit;

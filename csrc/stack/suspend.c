@@ -10,11 +10,16 @@ ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk
 {
     size_t stack = exit->caller.cfa - (uintptr_t)exit->place;
     int host_slots = py_code(walk->host)->co_stacksize;
+    py_data_aside data = py_measure_data(ts, exit->lowest_on_data_stack);
     PyObject *greenlet;
+    if (data.ranges == 0) {
+        PyErr_SetString(PyExc_MemoryError, "too many suspended calls share the data stack of this one");
+        return NULL;
+    }
     if (ohw_current_greenlet(&greenlet) < 0) {
         return NULL;
     }
-    ohw_slice *slice = ohw_slice_allocate(stack + exit->data.bytes + (size_t)host_slots * sizeof(py_word));
+    ohw_slice *slice = ohw_slice_allocate(stack + ohw_data_bytes(&data) + (size_t)host_slots * sizeof(py_word));
     if (slice == NULL) {
         Py_XDECREF(greenlet);
         return NULL;
@@ -28,7 +33,7 @@ ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk
     slice->pc_where = exit->caller.pc_where;
     slice->pc_signed = exit->caller.pc_signed;
     slice->loops = exit->loops;
-    slice->data = exit->data;
+    slice->data = data;
     slice->host_slots = host_slots;
     if (py_pin_data(&slice->data) < 0) {
         ohw_slice_discard(slice);
