@@ -1,13 +1,15 @@
-"""Nothing is leaked by any way of ending a suspended slice: tests that conftest.py repeats, without classes or loops."""
+"""Nothing is leaked by any way of ending a suspended slice: without classes and event loops, which leave blocks behind."""
 
 from __future__ import annotations
 
 import contextvars
 import functools
+import gc
 import itertools
 import json
 import operator
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -25,7 +27,9 @@ from cframes_tools import (
     thrown,
 )
 
-pytestmark = needs_c_frames
+from ohwait import _core
+
+pytestmark = [needs_c_frames, pytest.mark.unrepeatable("it repeats itself, with more warm-ups")]
 scenarios = Scenarios()
 
 
@@ -93,10 +97,18 @@ def deep(wait: Wait) -> Any:
     return level(12)
 
 
+WARM_UPS, RUNS = 120, 80
 WAYS = [once, several_times, thrown, closed, dropped, side_by_side, looked_at]
 
 
 @pytest.mark.parametrize("scenario", scenarios)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_nothing_is_leaked(scenario: Scenario, way: Any, rand: Any) -> None:
-    way(scenario, rand)
+    before = 0
+    for runs in (WARM_UPS, RUNS):
+        before = sys.getallocatedblocks()
+        for _ in range(runs):
+            way(scenario, rand)
+        gc.collect()
+        _core.free_spares()
+    assert sys.getallocatedblocks() - before < 3 * RUNS // 4, "blocks after so many runs"

@@ -413,6 +413,7 @@ def test_tasks_left_when_the_loop_ends() -> None:
     assert log == ["unwound"] * 5
 
 
+@pytest.mark.unrepeatable("a process of its own")
 @pytest.mark.parametrize("kept", ["global", "cycle", "thread", "exit in C"])
 def test_the_interpreter_ends_while_chains_are_suspended(kept: str) -> None:
     printed = passes(
