@@ -64,8 +64,6 @@ typedef struct {
 } py_loops;
 /* Contexts entered one in the other, innermost first. */
 typedef struct { PyObject *top, *bottom; } py_contexts;
-/* Whether a callback of a tracer is under way, and for what. */
-typedef struct { bool inside; int event; } py_callback;
 /* The part of the data stack that belongs to frames set aside: the upper part of a chunk that is shared with frames
  * below them, and chunks of their own.  Copies are kept of the ranges that others may use meanwhile; the first one is
  * that of the shared chunk, which may be empty. */
@@ -260,13 +258,6 @@ static inline int py_contexts_entered(PyThreadState *ts);
 /* The innermost `count` contexts; what is returned owns them. */
 static inline py_contexts py_leave_contexts(PyThreadState *ts, int count);
 static inline void py_enter_contexts(PyThreadState *ts, py_contexts contexts);   /* stolen */
-
-static inline bool py_in_callback(PyThreadState *ts);       /* of a profiler, tracer or monitoring tool */
-static inline bool py_is_tracer(PyThreadState *ts, uintptr_t function);          /* what calls such callbacks */
-static inline bool py_is_interrupted(const py_frame *frame);                     /* before a line, by a tool */
-/* `inside`: the callback is what is set aside. */
-static inline py_callback py_leave_callback(PyThreadState *ts, bool inside);
-static inline void py_enter_callback(PyThreadState *ts, py_callback callback);
 
 static inline bool py_collecting(PyThreadState *ts);        /* the cyclic garbage collector is at work */
 static inline uint64_t py_thread_number(PyThreadState *ts); /* never used twice */

@@ -290,45 +290,6 @@ static inline uintptr_t py_context_run_address(void)
     return address;
 }
 
-/* ---- callbacks of tracers and profilers ---- */
-
-static inline bool py_is_tracer(PyThreadState *ts, uintptr_t function)
-{
-    return function != 0 && (function == (uintptr_t)ts->c_tracefunc || function == (uintptr_t)ts->c_profilefunc);
-}
-
-static inline bool py_is_interrupted(const py_frame *frame)
-{
-#ifdef PY_IS_INSTRUMENTED
-    const _Py_CODEUNIT *at = (const _Py_CODEUNIT *)PY_INSTRUCTION(frame);
-    return PY_IS_INSTRUMENTED(at->op.code);
-#else
-    (void)frame;
-    return false;
-#endif
-}
-
-static inline py_callback py_leave_callback(PyThreadState *ts, bool inside)
-{
-    py_callback callback = {inside && ts->tracing > 0, -1};
-    if (callback.inside) {
-        callback.event = PY_TRACED_EVENT(ts);
-        PY_TRACED_EVENT(ts) = -1;
-        ts->tracing--;
-    }
-    return callback;
-}
-
-static inline void py_enter_callback(PyThreadState *ts, py_callback callback)
-{
-    if (callback.inside) {
-        PY_TRACED_EVENT(ts) = callback.event;
-        ts->tracing++;
-    }
-}
-
-static inline bool py_in_callback(PyThreadState *ts) { return ts->tracing > 0; }
-
 /* ---- the rest ---- */
 
 static inline bool py_collecting(PyThreadState *ts) { return ts->interp->gc.collecting; }

@@ -39,7 +39,6 @@
 #define PY_TRACES_BY_LOOP 1
 #define PY_INLINES_AWAIT 0
 #define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
-#define PY_TRACED_EVENT(ts) ((ts)->tracing_what)
 #define PY_CACHED_CHUNK_SINCE 0
 #define PY_HAS_CACHED_CHUNK 0
 

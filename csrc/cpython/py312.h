@@ -49,7 +49,6 @@
 #define PY_SEND_TO_YIELD INLINE_CACHE_ENTRIES_SEND              /* code units from SEND's last cache to the yield behind */
 #define PY_SEND_TO_SUSPENDED INLINE_CACHE_ENTRIES_SEND          /* and to where a suspended frame stands */
 #define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
-#define PY_TRACED_EVENT(ts) ((ts)->what_event)
 #define PY_IS_INSTRUMENTED(opcode) ((opcode) == INSTRUMENTED_LINE || (opcode) == INSTRUMENTED_INSTRUCTION)
 #define PY_CACHED_CHUNK_SINCE 0
 #define PY_HAS_CACHED_CHUNK 0

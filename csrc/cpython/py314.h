@@ -51,7 +51,6 @@
 #define PY_SEND_TO_YIELD (1 + INLINE_CACHE_ENTRIES_SEND)        /* code units from SEND to the yield behind it */
 #define PY_SEND_TO_SUSPENDED (2 + INLINE_CACHE_ENTRIES_SEND)    /* and to where a suspended frame stands */
 #define PY_SUSPENDED(delegates) ((delegates) ? FRAME_SUSPENDED_YIELD_FROM : FRAME_SUSPENDED)
-#define PY_TRACED_EVENT(ts) ((ts)->what_event)
 #define PY_IS_INSTRUMENTED(opcode) ((opcode) == INSTRUMENTED_LINE || (opcode) == INSTRUMENTED_INSTRUCTION)
 #define PY_CACHED_CHUNK_SINCE 0x030E0400
 #define PY_HAS_CACHED_CHUNK (PY_VERSION_HEX >= PY_CACHED_CHUNK_SINCE)

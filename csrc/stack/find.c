@@ -17,10 +17,9 @@ int ohw_find_init(void)
 }
 
 /* From the frame that left `place` up to the caller of the function whose C frame `address` is in. */
-static const char *unwind(PyThreadState *ts, ohw_exit *exit, uintptr_t address)
+static const char *unwind(ohw_exit *exit, uintptr_t address)
 {
     ohw_registers own = ohw_place_registers(exit->place);
-    bool callback = py_in_callback(ts);
     if (address <= own.sp || address - own.sp > MAX_SLICE || !ohw_on_thread_stack(own.sp)) {
         return "this is not the thread's own C stack, or not the coroutine's";
     }
@@ -28,10 +27,8 @@ static const char *unwind(PyThreadState *ts, ohw_exit *exit, uintptr_t address)
         return "no memory is left to read unwind tables into";
     }
     do {
-        if (context_run != 0 || callback) {
-            uintptr_t function = ohw_unwind_function_start(exit->caller.pc);
-            exit->contexts += function == context_run;
-            exit->callback |= callback && py_is_tracer(ts, function);
+        if (context_run != 0) {
+            exit->contexts += ohw_unwind_function_start(exit->caller.pc) == context_run;
         }
         if (!ohw_unwind_step(&exit->caller)) {
             return "a C function on the way was compiled without unwind tables (or at run time, by a JIT)";
@@ -68,7 +65,6 @@ static const char *measure(PyThreadState *ts, py_frame *door, ohw_walk *walk, oh
     walk->frames = 0;
     for (; frame != NULL && !ohw_is_host(frame); frame = py_caller_beyond_c(frame)) {
         exit->outermost = frame;
-        exit->callback |= py_in_callback(ts) && frame != door && py_is_interrupted(frame);
         walk->frames++;
         if (frame != door) {
             walk->bottom = frame;
@@ -101,7 +97,7 @@ static const char *find(PyThreadState *ts, py_frame *door, ohw_walk *walk, ohw_e
     }
     if (reason == NULL) {
         exit->loops = py_loops_down_to(ts, door, walk->host, exit->lowest);
-        reason = unwind(ts, exit, py_loops_address(&exit->loops));
+        reason = unwind(exit, py_loops_address(&exit->loops));
     }
     if (reason == NULL && exit->contexts >= py_contexts_entered(ts) && exit->contexts > 0) {
         exit->contexts = py_contexts_entered(ts);
@@ -130,7 +126,7 @@ bool ohw_find_resumer(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_e
         return false;
     }
     exit->loops = py_loops_down_to(ts, host, host, exit->lowest);
-    return unwind(ts, exit, py_loops_address(&exit->loops)) == NULL;
+    return unwind(exit, py_loops_address(&exit->loops)) == NULL;
 }
 
 #endif

@@ -32,9 +32,7 @@ typedef struct {
 /* The last part, on a part of the stack that nobody uses. */
 static void enter_slice(void *argument)
 {
-    resumption now = *(resumption *)argument;
-    ohw_slice *slice = now.slice;
-    PyThreadState *ts = now.ts;
+    ohw_slice *slice = argument;
     ohw_place *place = slice->place;
     memcpy(place, ohw_slice_stack(slice), ohw_slice_stack_bytes(slice));
     char *copies = ohw_slice_data(slice);
@@ -55,7 +53,6 @@ static void enter_slice(void *argument)
         }
         py_set_caller(frame, ohw_original_of(slice, next));
     }
-    py_enter_callback(ts, slice->callback);
     ohw_slice_release(slice);
     ohw_arch_return(place, NULL);
 }
@@ -110,8 +107,7 @@ static _Noreturn void commit(PyThreadState *ts, ohw_slice *slice, ohw_lifted *li
     py_add_recursion(ts, -slice->calls);
     py_enter_contexts(ts, slice->contexts);
     restore_host(slice, lifted);
-    resumption now = {ts, slice, lifted};
-    ohw_arch_call_below((uintptr_t)slice->place, enter_slice, &now);
+    ohw_arch_call_below((uintptr_t)slice->place, enter_slice, slice);
 }
 
 static void *resume(ohw_place *place, void *argument)

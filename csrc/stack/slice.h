@@ -24,7 +24,6 @@ struct ohw_slice {
     py_data_aside data;
 
     py_contexts contexts;               /* Owned */
-    py_callback callback;
     int calls, c_calls;                 /* given back to the thread */
     int host_depth;                     /* as the host's frame says; negative: only E1 knows */
     int host_slots;                     /* copied of its value stack: all */

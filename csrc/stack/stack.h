@@ -60,7 +60,6 @@ typedef struct {
     py_frame *outermost;        /* of the frames above the host */
     py_frame *lowest_on_data_stack;     /* of those above the host */
     int contexts;               /* entered in the slice */
-    bool callback;              /* of a tracer, under way in the slice */
 } ohw_exit;
 
 /* From `door` over C functions to the host; `walk` says OHW_CLEAR then, and `exit` is filled in; otherwise walk->reason
