@@ -129,8 +129,8 @@ def test_plain_frames_through_c_keep_no_reference() -> None:
 
     references, frames = rewrite.plain_frames(wait, 2)(Awaitable())  # type: ignore[arg-type]
     assert frames == ["last", "first"]
-    through_c = rewrite.plain_frames(wait, 2, through_c=True)
-    assert through_c(Awaitable()) == (references, ["last", "first_through_c"])  # type: ignore[arg-type]
+    found = rewrite.plain_frames(wait, 2, through_c=True)(Awaitable())  # type: ignore[arg-type]
+    assert found == (references, ["last", "first_through_c"])
 
 
 @pytest.fixture
