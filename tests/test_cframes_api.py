@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import gc
 import platform
+import re
 import sys
 import sysconfig
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,3 +229,19 @@ def test_the_reason_is_part_of_the_text() -> None:
     error = refusal("c-function", sys._getframe(), "the moon is full")
     assert "  Its C frames cannot be set aside: the moon is full.\n" in str(error)
     assert "ohwait.configure(" not in str(error)
+
+
+# ---- docs/c-frames.md ----
+
+GUIDE = Path(__file__).resolve().parent.parent / "docs" / "c-frames.md"
+PRINTED = ["[1, -2, 3]\n[256]\n", r"Stats\(suspensions_by_frames=0, .*\)\nFalse\n"]
+
+
+@needs_c_frames
+@pytest.mark.unrepeatable("processes")
+@pytest.mark.skipif(not GUIDE.is_file(), reason="the documentation is not installed with the package")
+def test_the_examples_of_the_guide() -> None:
+    examples = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(examples) == len(PRINTED)
+    assert passes(examples[0]) == PRINTED[0]
+    assert re.fullmatch(PRINTED[1], passes(examples[1]))
