@@ -19,7 +19,6 @@ from cframes_tools import (
     Wait,
     closed,
     dropped,
-    looked_at,
     needs_c_frames,
     once,
     several_times,
@@ -98,7 +97,7 @@ def deep(wait: Wait) -> Any:
 
 
 WARM_UPS, RUNS = 120, 80
-WAYS = [once, several_times, thrown, closed, dropped, side_by_side, looked_at]
+WAYS = [once, several_times, thrown, closed, dropped, side_by_side]
 
 
 @pytest.mark.parametrize("scenario", scenarios)
