@@ -91,6 +91,7 @@ def test_stats_are_a_frozen_record_of_numbers() -> None:
     assert "suspensions_by_stack=" in repr(stats)
 
 
+@pytest.mark.unrepeatable("a process of its own")
 def test_nothing_is_paid_where_no_c_frame_is_met() -> None:
     """Neither is the C stack looked at, nor anything imported for it."""
     passes(
