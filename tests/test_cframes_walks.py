@@ -138,9 +138,13 @@ def test_generators_of_the_slice_are_shown_as_running() -> None:
 
 
 def test_what_a_suspended_host_shows() -> None:
-    coroutine = suspended_by_c()
+    async def host() -> object:
+        return [0, 0, 0, waiting_by_c()][3]  # With room on its value stack; see "landing_slots".
+
+    coroutine = host()
+    coroutine.send(None)
     assert coroutine.cr_await is not None and not coroutine.cr_running
-    assert coroutine.cr_frame.f_code.co_name == "host_of"
+    assert coroutine.cr_frame.f_code.co_name == "host"
     assert coroutine.cr_frame.f_back is None
     repr(coroutine.cr_await), gc.get_referents(coroutine.cr_await), gc.get_referrers(coroutine.cr_await)
     coroutine.close()
