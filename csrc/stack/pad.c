@@ -3,8 +3,8 @@
 
 #if OHW_ARCH_KNOWN
 
-/* A frame or loop that begins below the slice's end may reach beyond it: its copy must be whole. */
-enum { MARGIN = 256, RED_ZONE = 512 };
+_Static_assert(OHW_EVICTED_MARGIN >= sizeof(py_frame), "the interpreter's own frames fit");
+enum { RED_ZONE = 512 };
 
 static void come_back(ohw_pad_record *pad, void *result);
 
@@ -12,8 +12,8 @@ ohw_resumer *ohw_resumer_new(PyThreadState *ts, const ohw_slice *slice, const oh
                              const py_data_displaced *displaced)
 {
     uintptr_t start = exit->caller.cfa, end = slice->end;
-    size_t evicted = start < end ? end - start + MARGIN : 0;
-    ohw_resumer *resumer = PyMem_RawMalloc(sizeof(ohw_resumer) + evicted + displaced->bytes);
+    size_t evicted = start < end ? end - start : 0;
+    ohw_resumer *resumer = PyMem_RawMalloc(sizeof(ohw_resumer) + evicted + OHW_EVICTED_MARGIN + displaced->bytes);
     if (resumer == NULL) {
         PyErr_NoMemory();
         return NULL;
@@ -35,8 +35,8 @@ ohw_resumer *ohw_resumer_new(PyThreadState *ts, const ohw_slice *slice, const oh
 void ohw_resumer_evict(ohw_resumer *resumer)
 {
     py_data_displaced *displaced = &resumer->displaced;
-    memcpy(resumer->bytes, resumer->evicted, resumer->evicted_bytes);
-    memcpy(resumer->bytes + resumer->evicted_bytes, displaced->parked, displaced->bytes);
+    memcpy(resumer->bytes, resumer->evicted, (size_t)(ohw_parked(resumer) - resumer->bytes));
+    memcpy(ohw_parked(resumer), displaced->parked, displaced->bytes);
     if (resumer->evicted_bytes == 0 && displaced->bytes == 0) {
         return;
     }
@@ -57,7 +57,7 @@ static void put_back(ohw_resumer *resumer)
 {
     py_data_displaced *displaced = &resumer->displaced;
     memcpy(resumer->evicted, resumer->bytes, resumer->evicted_bytes);
-    memcpy(displaced->parked, resumer->bytes + resumer->evicted_bytes, displaced->bytes);
+    memcpy(displaced->parked, ohw_parked(resumer), displaced->bytes);
     if (resumer->evicted_bytes == 0 && displaced->bytes == 0) {
         return;
     }
@@ -68,13 +68,13 @@ static void put_back(ohw_resumer *resumer)
         }
         next = py_link(frame);
         if (next != NULL) {
-            char *bytes = resumer->bytes;
-            size_t offset = (size_t)((char *)next - bytes);
-            if (offset < resumer->evicted_bytes) {
-                next = (py_frame *)(resumer->evicted + offset);
+            size_t evicted = (size_t)((char *)next - resumer->bytes);
+            size_t parked = (size_t)((char *)next - ohw_parked(resumer));
+            if (evicted < resumer->evicted_bytes) {
+                next = (py_frame *)(resumer->evicted + evicted);
             }
-            else if (offset - resumer->evicted_bytes < displaced->bytes) {
-                next = (py_frame *)(displaced->parked + (offset - resumer->evicted_bytes));
+            else if (parked < displaced->bytes) {
+                next = (py_frame *)(displaced->parked + parked);
             }
             py_set_caller(frame, next);
         }

@@ -12,23 +12,30 @@ typedef struct {
     ohw_registers caller;               /* E3's */
     py_frame *frame;                    /* Python frame of E3's caller, where it belongs */
     void *outer;                        /* and its loop, where the interpreter lists them */
-    char *evicted;                      /* C stack from here on, `evicted_bytes` of it in bytes[] */
-    size_t evicted_bytes;
+    char *evicted;                      /* C stack from here on, `evicted_bytes` of it in bytes[], and a margin: what */
+    size_t evicted_bytes;               /* begins in it may reach beyond, into what stays where it is */
     py_data_displaced displaced;        /* the data stack; its parked part follows in bytes[] */
     py_data_aside data;                 /* the slice's; pinned while the slice runs on a chunk that is nobody else's */
     char bytes[];
 } ohw_resumer;
 
+enum { OHW_EVICTED_MARGIN = 256 };
+
+static inline char *ohw_parked(ohw_resumer *resumer)
+{
+    return resumer->bytes + (resumer->evicted_bytes == 0 ? 0 : resumer->evicted_bytes + OHW_EVICTED_MARGIN);
+}
+
 /* Where an object of the resuming code is now. */
-static inline void *ohw_evicted(const ohw_resumer *resumer, void *object)
+static inline void *ohw_evicted(ohw_resumer *resumer, void *object)
 {
     size_t offset = (size_t)((char *)object - resumer->evicted);
     if (offset < resumer->evicted_bytes) {
-        return (char *)resumer->bytes + offset;
+        return resumer->bytes + offset;
     }
     offset = (size_t)((char *)object - resumer->displaced.parked);
     if (offset < resumer->displaced.bytes) {
-        return (char *)resumer->bytes + resumer->evicted_bytes + offset;
+        return ohw_parked(resumer) + offset;
     }
     return object;
 }
