@@ -590,9 +590,13 @@ def test_what_is_no_exception_is_refused() -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
+    class Same(Completion[int]):
+        pass
+
     completion: Completion[int] = Completion()
     wrong: list[Callable[[], object]] = [
         lambda: Completion(1),  # type: ignore[call-arg]
+        lambda: Same(name=1),  # type: ignore[call-arg]
         lambda: completion.add_done_callback(1),  # type: ignore[arg-type]
         lambda: completion.add_done_callback(print, context=1),  # type: ignore[arg-type]
         lambda: completion.add_done_callback(),  # type: ignore[call-arg]

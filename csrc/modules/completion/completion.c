@@ -331,7 +331,8 @@ static PyObject *completion_waiting(ohw_completion *self, void *closure)
 
 static PyObject *completion_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    if (type == &ohw_completion_type && (PyTuple_GET_SIZE(args) > 0 || (keywords != NULL && PyDict_Size(keywords) > 0))) {
+    bool given = PyTuple_GET_SIZE(args) > 0 || (keywords != NULL && PyDict_Size(keywords) > 0);
+    if (given && type->tp_init == PyBaseObject_Type.tp_init) {      /* A subclass may have an __init__ that takes some. */
         PyErr_SetString(PyExc_TypeError, "Completion() takes no arguments");
         return NULL;
     }
