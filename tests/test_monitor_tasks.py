@@ -17,9 +17,14 @@ from loops import Loop, every_loop
 import ohwait
 from ohwait.monitor import GeneratorObject, MonitorError
 
-uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
 Generator = GeneratorObject[Any, Any]
 Main = Callable[[], Coroutine[Any, Any, None]]
+
+
+def uvloop() -> asyncio.AbstractEventLoop:
+    module = pytest.importorskip("uvloop", reason="uvloop is not installed")
+    loop: asyncio.AbstractEventLoop = module.new_event_loop()
+    return loop
 
 
 def eager_loop() -> asyncio.AbstractEventLoop:
@@ -44,7 +49,7 @@ with asyncio.Runner(loop_factory=python_tasks_loop) as runner:
 
 factories = [
     pytest.param(asyncio.new_event_loop, id="asyncio"),
-    pytest.param(uvloop.new_event_loop, id="uvloop"),
+    pytest.param(uvloop, id="uvloop"),
     pytest.param(
         python_tasks_loop,
         id="python-tasks",
