@@ -131,7 +131,8 @@ def test_a_contender_waits_in_an_asyncio_task(name):
 
 @pytest.mark.parametrize("loop", driver.LOOPS)
 def test_a_chain_suspends_under_each_event_loop(loop):
-    pytest.importorskip(loop, reason=f"the event loop {loop} is not installed")
+    if find_spec(loop) is None:  # curio cannot be imported without help everywhere.
+        pytest.skip(f"the event loop {loop} is not installed")
     for name in ("native", "ohwait"):
         assert driver.seconds_on(loop, implementation(name).new_chains(2, driver.pause(loop), 3)) > 0
 
