@@ -1,4 +1,4 @@
-"""Nothing is leaked by any way of ending a suspended slice: without classes and event loops, which leave blocks behind."""
+"""Nothing is leaked by any way of ending a suspended slice (without classes and event loops, which leave blocks)."""
 
 from __future__ import annotations
 
