@@ -423,6 +423,7 @@ UPWARD, NEAREST = {"x86_64": (0x800, 0), "aarch64": (0x400000, 0)}.get(__import_
 
 
 @pytest.mark.skipif(not UPWARD, reason="the rounding modes of this processor are not known here")
+@pytest.mark.unrepeatable("ctypes keeps blocks for each library that it opens")
 def test_the_rounding_mode_set_inside_the_slice_comes_back_with_it() -> None:
     mathematics = ctypes.CDLL("libm.so.6")
 
