@@ -97,7 +97,9 @@ static PyObject *resume_slice(PyThreadState *ts, ohw_chain *chain)
     }
     ohw_end_quiet(ts);
     chain->slice = NULL;
+    Py_SET_REFCNT(chain, Py_REFCNT(chain) - PY_CHAINS_COPIED_AT_END);     /* the host's stack here is forgotten */
     (void)ohw_bring_back(ts, slice, lifted);
+    Py_SET_REFCNT(chain, Py_REFCNT(chain) + PY_CHAINS_COPIED_AT_END);
     chain->slice = slice;
     chain->stranded = true;
     return NULL;

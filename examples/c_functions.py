@@ -70,8 +70,8 @@ async def main() -> None:
     plain()
     other.cancel()
     assert ticks > 5, "the event loop stood still"
-    counts = ohwait.stats()
-    print(f"suspended {counts.suspensions_by_frames} times by frames, {counts.suspensions_by_stack} through C functions")
+    stats = ohwait.stats()
+    print(f"suspended {stats.suspensions_by_frames} times by frames, {stats.suspensions_by_stack} through C functions")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ class CFunctionError(CannotSuspendError):
     """A C function stands between the call of ``ohwait`` and the coroutine, and its C frames cannot be set aside.
 
     The text says why: this processor or operating system is not supported, `configure` has forbidden it, or it is
-    impossible at this very place (in a finalizer that the garbage collector runs, for example). ``callee`` names the C function; ``function``, ``filename`` and ``lineno`` tell which Python code called it.
+    impossible at this very place (in a finalizer that the garbage collector runs, for example). ``callee`` names the
+    C function; ``function``, ``filename`` and ``lineno`` tell which Python code called it.
     """
 
 

@@ -72,7 +72,7 @@ def _echo(value: T) -> T:
 
 
 def _through_c(depth: int, function: Callable[[], T]) -> T:
-    return function() if depth == 0 else next(map(lambda _: _through_c(depth - 1, function), "x"))
+    return function() if depth == 0 else next(map(lambda _: _through_c(depth - 1, function), "x"))  # noqa: C417
 
 
 def suspends_through_c() -> None:

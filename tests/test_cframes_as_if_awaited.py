@@ -7,7 +7,6 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-import pytest
 from cframes_tools import as_if_awaited_through_c, needs_c_frames
 
 pytestmark = needs_c_frames

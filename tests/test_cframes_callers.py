@@ -129,7 +129,7 @@ def callable_attribute_lookups(wait: Wait) -> Any:
             return wait(name)
 
     thing = Object()
-    return getattr(thing, "a"), getattr(thing, "b", None), hasattr(thing, "c"), operator.attrgetter("d", "e")(thing)
+    return thing.a, getattr(thing, "b", None), hasattr(thing, "c"), operator.attrgetter("d", "e")(thing)
 
 
 @scenarios()

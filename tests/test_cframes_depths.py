@@ -1,5 +1,6 @@
 """Slices of every size, resumed at every depth of the stack, in every order, and thousands of them at once."""
 
+# ruff: noqa: C417 - what C functions call is the point
 from __future__ import annotations
 
 import asyncio
@@ -12,7 +13,17 @@ import sys
 from typing import Any
 
 import pytest
-from cframes_tools import at_some_depth, by_c, by_stack, deeper, event_loop, needs_c_frames, slices, waiting, waiting_by_c
+from cframes_tools import (
+    at_some_depth,
+    by_c,
+    by_stack,
+    deeper,
+    event_loop,
+    needs_c_frames,
+    slices,
+    waiting,
+    waiting_by_c,
+)
 from core_tools import below, finish, function_names, host_of, pause, start
 
 from ohwait import _core, ohwait
@@ -74,7 +85,7 @@ def test_resumed_deeper_or_shallower(made_at: int, resumed_at: int) -> None:
 
 
 def test_one_slice_resumed_inside_another() -> None:
-    """The inner one is driven by a plain function inside the outer one's C function, and both are suspended at times."""
+    """The inner one is driven by a plain function inside the outer one's C function; both are suspended at times."""
 
     def driving(inner: Any) -> list[Any]:
         came = []

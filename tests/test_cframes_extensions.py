@@ -1,5 +1,6 @@
 """Waiting below extension modules: our own C and Cython, built here; cffi, NumPy and lxml where they are installed."""
 
+# ruff: noqa: C416 - what C functions call is the point
 from __future__ import annotations
 
 import functools

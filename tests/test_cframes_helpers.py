@@ -1,5 +1,6 @@
 """`enter`, `iterate`, `scope` and the context managers of others, where CPython calls them through C."""
 
+# ruff: noqa: C417 - what C functions call is the point
 from __future__ import annotations
 
 import asyncio
@@ -73,7 +74,8 @@ def test_c_functions_iterate() -> None:
         for n in iterate(numbers()):
             looped.append(n)
         a, b, c = iterate(numbers())
-        return [list(iterate(numbers())), sum(iterate(numbers())), dict(zip("abc", iterate(numbers()))), looped, a, b, c]
+        zipped = dict(zip("abc", iterate(numbers())))
+        return [list(iterate(numbers())), sum(iterate(numbers())), zipped, looped, a, b, c]
 
     assert drive(host_of(plain)) == [[0, 1, 2], 3, {"a": 0, "b": 1, "c": 2}, [0, 1, 2], 0, 1, 2]
 

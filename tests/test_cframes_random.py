@@ -3,6 +3,7 @@
 No coroutine is dropped here: what is in a cycle with references held by C frames is not found by the collector.
 """
 
+# ruff: noqa: C400, C417, RUF015 - what C functions call is the point
 from __future__ import annotations
 
 import functools
@@ -81,7 +82,7 @@ class Made:
 
 
 def by_property(call: Call) -> Any:
-    return getattr(Through(call), "by_property")
+    return Through(call).by_property
 
 
 def by_missing_attribute(call: Call) -> Any:
@@ -124,6 +125,12 @@ WAYS += [by_with, by_contains, by_class, by_class_body, operator.call, directly,
 turn = 0
 
 
+def deeper_steps(seed: int) -> Any:
+    """`one_step` below some more frames of Python and C."""
+    rand = random.Random(seed)
+    return lambda function, *args: at_some_depth(rand, lambda: one_step(function, *args))
+
+
 def by_any(function: Callable[..., Any], *args: Any) -> Any:
     """Call it through one of the ways after the other, sometimes through two."""
     global turn
@@ -153,8 +160,7 @@ def test_random_programs_at_random_depths_of_the_stack(rand: Any) -> None:
     alive = slices()
     for _ in range(40):
         start = rand.randrange(2**32)
-        own = random.Random(start)
-        run_programs(start, 30, lambda function, *args: at_some_depth(own, lambda: one_step(function, *args)), drop=False)
+        run_programs(start, 30, deeper_steps(start), drop=False)
     gc.collect()
     assert slices() == alive
 
@@ -177,6 +183,5 @@ def test_random_programs_with_the_collector_at_every_moment(rand: Any) -> None:
 def test_many_large_random_programs(rand: Any) -> None:
     for _ in range(100):
         start = rand.randrange(2**32)
-        own = random.Random(start)
-        run_programs(start, 120, lambda function, *args: at_some_depth(own, lambda: one_step(function, *args)), drop=False)
+        run_programs(start, 120, deeper_steps(start), drop=False)
     assert slices()[0] == 0 or gc.collect() >= 0

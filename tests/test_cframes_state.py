@@ -1,5 +1,6 @@
 """What belongs to the thread and must come out right: contexts, recursion limits, tracing, generators, rounding."""
 
+# ruff: noqa: C417 - what C functions call is the point
 from __future__ import annotations
 
 import asyncio
@@ -16,8 +17,8 @@ import pytest
 from cframes_tools import (
     at_some_depth,
     by_c,
-    event_loop,
     deeper,
+    event_loop,
     needs_c_frames,
     suspended_by_c,
     waiting,
@@ -285,7 +286,7 @@ def events_of(switch: Any, function: Any) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("switch", [sys.settrace, sys.setprofile])
 def test_events_of_a_function_that_waits_below_c(switch: Any) -> None:
-    """Besides how the host and the functions are left and entered when it waits, the events are those without waiting."""
+    """But for how the functions are left and entered when they wait, the events are those without waiting."""
 
     def key(n: int) -> int:
         total = n + 1
@@ -422,6 +423,7 @@ UPWARD, NEAREST = {"x86_64": (0x800, 0), "aarch64": (0x400000, 0)}.get(__import_
 
 
 @pytest.mark.skipif(not UPWARD, reason="the rounding modes of this processor are not known here")
+@pytest.mark.unrepeatable("ctypes keeps blocks for each library that it opens")
 def test_the_rounding_mode_set_inside_the_slice_comes_back_with_it() -> None:
     mathematics = ctypes.CDLL("libm.so.6")
 
@@ -451,7 +453,8 @@ def test_vector_and_floating_point_values_survive() -> None:
         total = sum(map(lambda x: x * waiting(1.5), numbers))
         return total + a * b - c * d
 
-    expected = [sum(1.5 * (n + 0.25 * k) for k in range(12)) + n * (n + 0.25) - (n + 0.5) * (n + 0.75) for n in range(4)]
+    products = [n * (n + 0.25) - (n + 0.5) * (n + 0.75) for n in range(4)]
+    expected = [sum(1.5 * (n + 0.25 * k) for k in range(12)) + products[n] for n in range(4)]
     coroutines = [host_of(lambda n=n: plain(n)) for n in range(4)]
     for coroutine in coroutines:
         coroutine.send(None)

@@ -244,7 +244,7 @@ def struct_and_memory(wait: Wait) -> Any:
 def module_attributes(wait: Wait) -> Any:
     module = type(sys)("made_here")
     module.__getattr__ = lambda name: wait(name)
-    return module.first, getattr(module, "second")
+    return module.first, module.second
 
 
 # ---- what cannot run many times in one process, or not side by side ----

@@ -1,5 +1,6 @@
 """Threads, each with its loop, and greenlets around and inside; a slice belongs to the one it was made in."""
 
+# ruff: noqa: C417 - what C functions call is the point
 from __future__ import annotations
 
 import asyncio
@@ -181,7 +182,7 @@ import ohwait as package
 
 
 def test_chains_resumed_and_suspended_inside_greenlets() -> None:
-    """Each coroutine is driven by one greenlet; greenlets are switched at random, between steps and inside of slices."""
+    """Each coroutine is driven by one greenlet; those are switched at random, between steps and inside of slices."""
     passes_or_skips(
         GREENLET
         + """

@@ -367,5 +367,6 @@ assert package.stats().slices_alive == 0, package.stats()
 @pytest.mark.parametrize("case", CASES)
 def test_ohwait_where_c_frames_are_set_aside(case: str) -> None:
     """Most of it works then, other than the case expects; nothing may crash or be left behind."""
-    attempted = "try:\n" + textwrap.indent(textwrap.dedent(CASES[case]), "    ") + "\nexcept (AssertionError, ValueError): pass\n"
+    body = textwrap.indent(textwrap.dedent(CASES[case]), "    ")
+    attempted = f"try:\n{body}\nexcept (AssertionError, ValueError): pass\n"
     passes_or_skips(BEGINNING + attempted + ENDING)

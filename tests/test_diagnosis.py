@@ -19,7 +19,6 @@ import ohwait
 from ohwait import CFunctionError, NoCoroutineError, WaitCheck, _core, can_wait
 from ohwait._instruction import describe
 
-
 pytestmark = pytest.mark.usefixtures("without_c_frames")
 
 
@@ -304,8 +303,8 @@ def test_names_the_caller_the_callee_and_the_function_that_was_entered() -> None
         "      sorted([2, 1], key=probe.ask)",
         f"  It called Probe.ask() in {__file__}, line {Probe.ask.__code__.co_firstlineno}.",
         f"  Its C frames cannot be set aside: {reason}.",
-        f"  What to do: {allow}do in Python code what sorted() does (a loop, a comprehension), or wait first and hand it "
-        "the results.",
+        f"  What to do: {allow}do in Python code what sorted() does (a loop, a comprehension), or wait first and hand "
+        "it the results.",
     ]
 
 
