@@ -112,6 +112,22 @@ static PyObject *core_obstacle(PyObject *module, PyObject *Py_UNUSED(none))
     return walk.reason == NULL ? Py_BuildValue("sO", name, frame) : Py_BuildValue("sOs", name, frame, walk.reason);
 }
 
+/* From the current frame down to the frame of `coroutine`, over all that await each other in between. */
+static PyObject *core_c_caller(PyObject *module, PyObject *coroutine)
+{
+    PyThreadState *ts = py_thread();
+    py_frame *frame = py_current(ts);
+    while (frame != NULL && !(ohw_is_host(frame) && (PyObject *)py_generator(frame) == coroutine)) {
+        py_frame *called_by = py_caller_beyond_c(frame);
+        if (called_by != NULL && py_caller(frame) == NULL && !ohw_is_host(frame)) {
+            PyFrameObject *object = py_frame_object(ts, called_by);
+            return object == NULL ? NULL : Py_NewRef((PyObject *)object);
+        }
+        frame = called_by;
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *core_inline_next_loop(PyObject *module, PyObject *Py_UNUSED(none))
 {
     py_frame *method = py_current(py_thread());
@@ -150,6 +166,8 @@ static PyMethodDef functions[] = {
     {"set_guard", core_set_guard, METH_O, "set_guard(guard): called at each ohwait(), before anything; None for none."},
     {"obstacle", core_obstacle, METH_NOARGS,
      "obstacle(): None if ohwait() could suspend here, otherwise (kind, frame that called C code or None)."},
+    {"c_caller", core_c_caller, METH_O,
+     "c_caller(coroutine): the innermost frame above the coroutine's that called C code which called back, or None."},
     {"inline_next_loop", core_inline_next_loop, METH_NOARGS,
      "inline_next_loop(): for an __iter__ method: let the calling `for` loop run a generator without C in between."},
     {"counters", core_counters, METH_NOARGS, "counters(): chains lifted, spliced, cleared; Chain objects alive; chunks of the data stack that suspended chains hold."},

@@ -20,6 +20,12 @@ static PyObject *core_allow_c_frames(PyObject *module, PyObject *allowed)
     Py_RETURN_NONE;
 }
 
+static PyObject *core_share_thread(PyObject *module, PyObject *begins)
+{
+    ohw_stack_share_thread(begins == Py_True);
+    Py_RETURN_NONE;
+}
+
 static PyObject *core_c_frames_status(PyObject *module, PyObject *Py_UNUSED(none))
 {
     const char *reason = ohw_stack_status();
@@ -57,6 +63,8 @@ static PyObject *core_unwind_counts(PyObject *module, PyObject *Py_UNUSED(none))
 static PyMethodDef functions[] = {
     {"stats", core_stats, METH_NOARGS, "stats(): suspensions by path; slices of C stack alive, their bytes, and lost ones."},
     {"allow_c_frames", core_allow_c_frames, METH_O, "allow_c_frames(allowed): may C functions be suspended?"},
+    {"share_thread", core_share_thread, METH_O,
+     "share_thread(begins): this thread runs what others may go on with: no C functions are suspended in it."},
     {"c_frames_status", core_c_frames_status, METH_NOARGS,
      "c_frames_status(): None if C functions can be suspended in this process, otherwise why not."},
 #if OHW_ARCH_KNOWN

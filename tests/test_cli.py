@@ -350,4 +350,4 @@ class TestExamples:
 
     def test_every_example_is_run_by_a_test(self) -> None:
         tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
-        assert [path.name for path in EXAMPLES.glob("*.py") if path.name not in tests] == []
+        assert [path.name for path in EXAMPLES.glob("*.py") if path.stem not in tests] == []

@@ -193,6 +193,7 @@ def test_cancellation_and_context(factory) -> None:
 
 
 @every_loop
+@pytest.mark.usefixtures("without_c_frames")
 def test_a_c_function_in_between(loop) -> None:
     """It is no matter to what does not suspend; or else it is named."""
 

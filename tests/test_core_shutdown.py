@@ -150,7 +150,7 @@ CASES = {
 def output(source: str, plainly: bool) -> tuple[int, list[str], list[str]]:
     transform = (
         "import ast, sys; from core_tools import _Plainly; source = sys.argv[1]; tree = ast.parse(source);"
-        f"tree = _Plainly().visit(tree) if {plainly} else tree; exec(compile(tree, 'script', 'exec'))"
+        f"tree = _Plainly(None).visit(tree) if {plainly} else tree; exec(compile(tree, 'script', 'exec'))"
     )
     done = python("-c", transform, source)
     errors = [line.split("0x")[0] for line in done.stderr.splitlines()]

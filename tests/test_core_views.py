@@ -277,6 +277,7 @@ def test_context_variables() -> object:
     return results, [context[variable] for context in contexts], variable.get()
 
 
+@pytest.mark.usefixtures("without_c_frames")
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
 def test_never_awaited() -> None:
     """A host or an awaitable that is never started warns as always; one that was refused does not."""

@@ -643,6 +643,45 @@ def test_a_c_function_in_between(factory) -> None:
 
 
 @asyncio_loops
+def test_c_functions_below_another_wait(factory) -> None:
+    """The whole task would move, and with it the C stack of a call further down."""
+
+    def switch() -> None:
+        ohwait.switch_to_executor(executor)
+
+    async def inner() -> int:
+        with pytest.raises(ohwait.CFunctionError, match="sorted"):
+            switch()
+        return 0
+
+    async def main() -> None:
+        assert sorted([1], key=lambda _: wait(inner())) == [1]
+        assert place() == HOME
+
+    with pool() as executor:
+        run(factory, main())
+
+
+@asyncio_loops
+def test_c_functions_in_an_executor(factory) -> None:
+    """Other threads of the executor may go on with what waits there: not with a C stack."""
+
+    async def zero(_: object) -> int:
+        await asyncio.sleep(0)
+        return 0
+
+    async def main() -> None:
+        with pool() as executor:
+            ohwait.switch_to_executor(executor)
+            with pytest.raises(ohwait.CFunctionError, match="executor"):
+                sorted([1], key=lambda n: wait(zero(n)))
+            dispatch.switch_back()
+            assert place() == HOME
+
+    run(factory, main())
+
+
+@asyncio_loops
 def test_what_belongs_to_the_thread_of_the_loop(factory) -> None:
     async def main() -> None:
         event = asyncio.Event()

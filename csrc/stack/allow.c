@@ -8,6 +8,7 @@
 static enum { UNKNOWN, GOOD, BAD } checked;
 static const char *reason;
 static bool forbidden;
+static _Thread_local int shared;        /* this thread's work goes on in others */
 
 /* Read only: can this stack be read, and is it read as libgcc reads it? */
 static const char *check(void)
@@ -31,12 +32,17 @@ const char *ohw_stack_status(void)
     if (forbidden) {
         return "it was switched off by ohwait.configure(c_frames=False) or OHWAIT_C_FRAMES=0";
     }
+    if (shared > 0) {
+        return "this code runs in an executor, whose threads take turns, and a C stack stays on its thread";
+    }
     if (checked == UNKNOWN) {
         reason = check();
         checked = reason == NULL ? GOOD : BAD;
     }
     return reason;
 }
+
+void ohw_stack_share_thread(bool begins) { shared += begins ? 1 : -1; }
 
 void ohw_stack_give_up(const char *why)
 {
@@ -52,6 +58,8 @@ const char *ohw_stack_status(void)
 {
     return "there is no assembly for this processor and operating system";
 }
+
+void ohw_stack_share_thread(bool begins) { (void)begins; }
 
 void ohw_stack_give_up(const char *why) { (void)why; }
 

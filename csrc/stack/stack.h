@@ -44,6 +44,8 @@ extern ohw_stack_counters ohw_stack_count;
 /* NULL: the stack path can serve in this process; else why not (static text).  Checks it when first asked. */
 const char *ohw_stack_status(void);
 void ohw_stack_allow(bool allowed);
+/* This thread begins or ends to run what other threads may go on with.  Pairs nest. */
+void ohw_stack_share_thread(bool begins);
 /* Something was found that must not be: never again in this process. */
 void ohw_stack_give_up(const char *reason);
 

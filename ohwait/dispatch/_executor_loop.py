@@ -17,6 +17,7 @@ from contextvars import Context
 from types import coroutine
 from typing import Any, NoReturn
 
+from .. import _core
 from ._errors import DispatchError
 
 __all__ = ["ExecutorLoop", "executor_loop"]
@@ -158,6 +159,7 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
         outside, hooks = asyncio._get_running_loop(), sys.get_asyncgen_hooks()
         asyncio._set_running_loop(self)
         sys.set_asyncgen_hooks(firstiter=None, finalizer=self._finalize)
+        _core.share_thread(True)
         try:
             while (handle := self._next()) is not None:
                 try:
@@ -168,6 +170,7 @@ class ExecutorLoop(asyncio.AbstractEventLoop):
                 except (SystemExit, KeyboardInterrupt) as error:
                     self.home.call_soon_threadsafe(_raise, error)
         finally:
+            _core.share_thread(False)
             sys.set_asyncgen_hooks(*hooks)
             asyncio._set_running_loop(outside)
 

@@ -10,7 +10,9 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from .. import _core
 from .._core import ohwait
+from .._diagnosis import refusal
 from .._direct import direct_exit
 from .._host import call_plainly
 from ._journey import Request, current_journey, require_task
@@ -137,5 +139,10 @@ def call_in_executor(executor: Executor, function: Callable[P, R], /, *args: P.a
 
 
 def _switch(target: asyncio.AbstractEventLoop) -> None:
-    if target is not asyncio.get_running_loop():
-        ohwait(Request(target))
+    if target is asyncio.get_running_loop():
+        return
+    task = asyncio.current_task()
+    caller = None if task is None else _core.c_caller(task.get_coro())
+    if caller is not None:
+        raise refusal("c-function", caller, "the C stack of a thread cannot move to another one")
+    ohwait(Request(target))
