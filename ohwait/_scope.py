@@ -40,8 +40,9 @@ _left_behind: set[Scope] = set()
 def scope() -> Scope:
     """A scope for child tasks, to be entered once, in one of three ways:
 
-    - ``with ohwait.scope() as s:`` in plain code. If an exception leaves the body while children run, CPython offers
-      no way to wait for them: they are cancelled, the event loop finishes them, and a CFunctionError says so.
+    - ``with ohwait.scope() as s:`` in plain code. If an exception leaves the body while children run, CPython calls
+      through C, and where C frames cannot be set aside there is no way to wait for them: they are cancelled, the
+      event loop finishes them, and a CFunctionError says so.
     - ``ohwait.scope().run(body, *args)`` in plain code, without that limit.
     - ``async with ohwait.scope() as s:`` in coroutines.
 
@@ -267,7 +268,9 @@ class Scope:
         self._open = self._body_inside = False
         return self.group.close_now(self._errors, error)
 
-    def _leave_behind(self, error: BaseException | None, kind: str, frame: FrameType | None) -> BaseException:
+    def _leave_behind(
+        self, error: BaseException | None, kind: str, frame: FrameType | None, reason: str | None = None
+    ) -> BaseException:
         """Leave where nothing can be waited for, although children run: cancel them, let the loop finish them."""
         names = sorted(handle._name for handle in self._running)
         _left_behind.add(self)

@@ -25,6 +25,8 @@ from ohwait import _core, ohwait
 Wait = Callable[..., Any]
 
 STATUS = _core.c_frames_status()
+makes_classes = pytest.mark.unrepeatable("classes and modules leave entries in CPython's caches; see test_cframes_leaks.py")
+event_loop = pytest.mark.unrepeatable("event loops leave blocks behind by themselves")
 needs_c_frames = pytest.mark.skipif(STATUS is not None, reason=f"C frames cannot be set aside here: {STATUS}")
 
 
@@ -212,11 +214,15 @@ def closed(scenario: Scenario, rand: random.Random) -> None:
 
 
 def dropped(scenario: Scenario, rand: random.Random) -> None:
+    def ends(at: int) -> bool:
+        """Otherwise it waits again when it is closed; natively, too, its `finally` blocks are lost then."""
+        return told_at_once(scenario, at, GeneratorExit)[1] <= at
+
+    ending = [at for at in moments(scenario) if ends(at)]
+    if not ending:
+        pytest.skip("it goes on waiting after GeneratorExit, wherever that is raised")
     with through_c(scenario):
-        for at in moments(scenario):
-            _, calls = told_at_once(scenario, at, GeneratorExit)
-            if calls > at:
-                continue  # It would wait again; natively, too, its `finally` blocks are lost then.
+        for at in ending:
             waits = 0
 
             def counting(value: object = None) -> object:
@@ -226,8 +232,8 @@ def dropped(scenario: Scenario, rand: random.Random) -> None:
 
             with nothing_left():
                 Driven(host(scenario, counting)).run(at)
-                gc.collect()
-            assert waits == calls, f"dropped at wait {at}"
+                gc.collect(1)
+            assert waits == at, f"dropped at wait {at}"
 
 
 def moments(scenario: Scenario) -> range:
@@ -270,7 +276,7 @@ def looked_at(scenario: Scenario, rand: random.Random) -> None:
         value = waiting(value)
         assert function_names(sys._getframe()) == before
         traceback.format_stack()
-        gc.collect(rand.choice([0, 0, 0, 1, 2]))
+        gc.collect(rand.choice([0, 0, 0, 0, 1]))
         return value
 
     expected, calls = told_at_once(scenario)
@@ -281,7 +287,7 @@ def looked_at(scenario: Scenario, rand: random.Random) -> None:
             traceback.format_stack()
             assert function_names(sys._getframe(), "") == names
             assert [frame.name for frame in traceback.extract_stack(driven.coroutine.cr_frame)][-1] == "host"
-            gc.collect(rand.choice([0, 0, 0, 1, 2]))
+            gc.collect(rand.choice([0, 0, 0, 0, 1]))
     assert (driven.outcome, driven.steps) == (expected, calls)
 
 

@@ -9,15 +9,14 @@ import functools
 import heapq
 import itertools
 import operator
-import random
 import weakref
 from array import array
 from typing import Any
 
 import pytest
-from cframes_tools import Scenario, Scenarios, Wait, every_way, needs_c_frames
+from cframes_tools import Scenario, Scenarios, Wait, every_way, makes_classes, needs_c_frames
 
-pytestmark = needs_c_frames
+pytestmark = [needs_c_frames, makes_classes]
 scenarios = Scenarios()
 
 
@@ -374,15 +373,6 @@ def sorted_in_sorted_in_sorted(wait: Wait) -> Any:
         return lambda n: wait(n) if depth == 0 else sorted([n, -n], key=key(depth - 1))
 
     return sorted([2, 1], key=key(3))
-
-
-@scenarios()
-def a_random_choice_by_a_generator_of_our_own(wait: Wait) -> Any:
-    class Source(random.Random):
-        def random(self) -> float:
-            return float(wait(0.5))
-
-    return Source(1).choices("abc", k=2), Source(1).uniform(0, 10)
 
 
 @every_way

@@ -10,9 +10,9 @@ import typing
 from typing import Any
 
 import pytest
-from cframes_tools import Scenario, Scenarios, Wait, every_way, needs_c_frames
+from cframes_tools import Scenario, Scenarios, Wait, every_way, makes_classes, needs_c_frames
 
-pytestmark = needs_c_frames
+pytestmark = [needs_c_frames, makes_classes]
 scenarios = Scenarios()
 
 

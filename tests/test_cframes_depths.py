@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 import pytest
-from cframes_tools import at_some_depth, by_c, by_stack, deeper, needs_c_frames, slices, waiting, waiting_by_c
+from cframes_tools import at_some_depth, by_c, by_stack, deeper, event_loop, needs_c_frames, slices, waiting, waiting_by_c
 from core_tools import below, finish, function_names, host_of, pause, start
 
 from ohwait import _core, ohwait
@@ -168,6 +168,7 @@ def test_thousands_suspended_at_once() -> None:
     assert slices() == alive
 
 
+@event_loop
 def test_thousands_of_tasks() -> None:
     async def main() -> None:
         event = asyncio.Event()

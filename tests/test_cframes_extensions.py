@@ -12,9 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from cframes_tools import Driven, Scenario, Wait, every_way, host, needs_c_frames, waiting
+from cframes_tools import Driven, Scenario, Wait, every_way, host, makes_classes, needs_c_frames, waiting
 
-pytestmark = needs_c_frames
+pytestmark = [needs_c_frames, makes_classes]
 
 SOURCES = Path(__file__).parent / "cframes_sources"
 FLAGS = {

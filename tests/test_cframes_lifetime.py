@@ -17,6 +17,7 @@ from cframes_tools import (
     as_if_awaited_through_c,
     by_c,
     by_stack,
+    event_loop,
     needs_c_frames,
     slices,
     suspended_by_c,
@@ -294,6 +295,7 @@ def test_every_kind_of_host(kind: str) -> None:
 # ---- event loops ----
 
 
+@event_loop
 def test_cancellation_that_cleans_up_by_waiting() -> None:
     log: list[Any] = []
 
@@ -318,6 +320,7 @@ def test_cancellation_that_cleans_up_by_waiting() -> None:
     assert sorted(log) == [(n, f"task {n}") for n in range(10)]
 
 
+@event_loop
 def test_cancellation_that_is_swallowed_below_c() -> None:
     def stubborn(n: int) -> str:
         try:
@@ -336,6 +339,7 @@ def test_cancellation_that_is_swallowed_below_c() -> None:
     assert asyncio.run(main()) == ["1 went on", "2 went on"]
 
 
+@event_loop
 @pytest.mark.parametrize("how", ["timeout", "wait_for", "TaskGroup"])
 def test_timeouts_and_groups(how: str) -> None:
     log: list[str] = []
@@ -373,6 +377,7 @@ def test_timeouts_and_groups(how: str) -> None:
     assert log == ["left"]
 
 
+@event_loop
 def test_a_timeout_started_inside_a_c_function() -> None:
     async def within(seconds: float) -> str:
         try:
@@ -388,6 +393,7 @@ def test_a_timeout_started_inside_a_c_function() -> None:
     assert asyncio.run(main()) == ["too late", "too late"]
 
 
+@event_loop
 def test_tasks_left_when_the_loop_ends() -> None:
     log: list[str] = []
 
@@ -407,6 +413,7 @@ def test_tasks_left_when_the_loop_ends() -> None:
     assert log == ["unwound"] * 5
 
 
+@pytest.mark.unrepeatable("a process of its own")
 @pytest.mark.parametrize("kept", ["global", "cycle", "thread", "exit in C"])
 def test_the_interpreter_ends_while_chains_are_suspended(kept: str) -> None:
     printed = passes(

@@ -16,6 +16,7 @@ import pytest
 from cframes_tools import (
     at_some_depth,
     by_c,
+    event_loop,
     deeper,
     needs_c_frames,
     suspended_by_c,
@@ -107,6 +108,7 @@ def test_a_context_is_left_when_the_slice_is_closed_or_dropped() -> None:
         assert context.run(lambda: "free") == "free"
 
 
+@event_loop
 def test_variables_set_in_tasks_through_context_run() -> None:
     def inside(n: int) -> object:
         variable.set(n)
@@ -127,6 +129,7 @@ def test_variables_set_in_tasks_through_context_run() -> None:
     assert asyncio.run(main()) == [([True, True], f"task {n}") for n in range(20)]
 
 
+@event_loop
 def test_decimal_contexts() -> None:
     def plain(precision: int) -> list[str]:
         with decimal.localcontext() as context:

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cframes_tools import Driven, Scenario, Scenarios, Wait, every_way, host, needs_c_frames, waiting
+from cframes_tools import Driven, Scenario, Scenarios, Wait, every_way, host, makes_classes, needs_c_frames, waiting
 from core_tools import host_of
 
 from ohwait import ohwait
 
-pytestmark = needs_c_frames
+pytestmark = [needs_c_frames, makes_classes]
 scenarios = Scenarios()
 
 

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from cframes_tools import at_some_depth, by_c, needs_c_frames, suspended_by_c, waiting, waiting_by_c
+from cframes_tools import at_some_depth, by_c, event_loop, needs_c_frames, suspended_by_c, waiting, waiting_by_c
 from core_tools import below, finish, function_names, host_of, passes, pause
 
 from ohwait import ohwait
@@ -138,14 +138,19 @@ def test_generators_of_the_slice_are_shown_as_running() -> None:
 
 
 def test_what_a_suspended_host_shows() -> None:
-    coroutine = suspended_by_c()
+    async def host() -> object:
+        return [0, 0, 0, waiting_by_c()][3]  # With room on its value stack; see "landing_slots".
+
+    coroutine = host()
+    coroutine.send(None)
     assert coroutine.cr_await is not None and not coroutine.cr_running
-    assert coroutine.cr_frame.f_code.co_name == "host_of"
+    assert coroutine.cr_frame.f_code.co_name == "host"
     assert coroutine.cr_frame.f_back is None
     repr(coroutine.cr_await), gc.get_referents(coroutine.cr_await), gc.get_referrers(coroutine.cr_await)
     coroutine.close()
 
 
+@event_loop
 def test_tasks_print_their_stacks() -> None:
     async def one() -> Any:
         return sorted([2, 1], key=lambda n: ohwait(asyncio.sleep(0.001, n)))
@@ -249,6 +254,7 @@ def test_signal_handlers_at_any_moment() -> None:
     assert seen
 
 
+@event_loop
 @pytest.mark.parametrize("when", ["suspended", "inside"])
 def test_interrupts_come_where_the_program_is(when: str) -> None:
     """KeyboardInterrupt raised while the loop runs reaches what runs then, and the slices are unwound."""

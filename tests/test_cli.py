@@ -335,9 +335,18 @@ class TestExamples:
         result = command(str(EXAMPLES / "tail_and_lock.py"))
         assert result.returncode == 0, result.stderr
         assert "by hand: ['ONE', 'TWO', 'THREE']" in result.stdout
-        assert ("for:     ['ONE', 'TWO', 'THREE']" in result.stdout) is (sys.version_info >= (3, 12))
+        assert ("for:     ['ONE', 'TWO', 'THREE']" in result.stdout) is (C_FRAMES or sys.version_info >= (3, 12))
         assert "with:    our turn and locked" in result.stdout
         assert "after:   open" in result.stdout
+
+    @pytest.mark.skipif(not C_FRAMES, reason="C frames cannot be set aside here")
+    def test_inside_functions_that_c_functions_call(self) -> None:
+        result = command(str(EXAMPLES / "c_functions.py"))
+        assert result.returncode == 0, result.stderr
+        assert "sorted:   ['pear', 'apple', 'plum']" in result.stdout
+        assert 'json:     [{"total": 8}, {"total": 4}, {"total": 3}]' in result.stdout
+        assert "sqlite3:  [('pear', 2), ('apple', 3), ('plum', 5)]" in result.stdout
+        assert int(re.findall(r"(\d+) through C functions", result.stdout)[0]) >= 5
 
     def test_every_example_is_run_by_a_test(self) -> None:
         tests = Path(__file__).read_text(encoding="utf-8")

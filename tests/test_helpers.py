@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 import pytest
 
 import ohwait
-from ohwait import as_sync, enter, iterate
+from ohwait import _core, as_sync, enter, iterate
 
 T = TypeVar("T")
 
+C_FRAMES = _core.c_frames_status() is None
 FOR_CAN_SUSPEND = sys.version_info >= (3, 12)
 WITH_CAN_SUSPEND_ENTERING = sys.version_info >= (3, 14)
 
-for_suspends = pytest.mark.skipif(not FOR_CAN_SUSPEND, reason="CPython 3.11 runs generators of a for loop through C")
+for_suspends = pytest.mark.skipif(
+    not (FOR_CAN_SUSPEND or C_FRAMES), reason="CPython 3.11 runs generators of a for loop through C"
+)
 for_goes_through_c = pytest.mark.skipif(FOR_CAN_SUSPEND, reason="CPython 3.12+ runs generators in the caller's loop")
 
 
@@ -289,6 +292,7 @@ def test_for_loop_under_asyncio() -> None:
     assert asyncio.run(main()) == ([0, 1, 2], [0, 1, 2])
 
 
+@pytest.mark.usefixtures("without_c_frames")
 @for_goes_through_c
 def test_for_loop_is_refused_clearly_where_it_goes_through_c() -> None:
     def plain() -> str:
@@ -463,7 +467,7 @@ def test_with_statement_suspends_when_it_is_left() -> None:
     assert manager.log == ["enter", None, "left"]
 
 
-@pytest.mark.skipif(not WITH_CAN_SUSPEND_ENTERING, reason="CPython before 3.14 calls __enter__ through C")
+@pytest.mark.skipif(not (WITH_CAN_SUSPEND_ENTERING or C_FRAMES), reason="CPython before 3.14 calls __enter__ through C")
 def test_with_statement_suspends_when_it_is_entered() -> None:
     manager = Manager(suspend=("enter", "exit"))
     yielded: list[object] = []
@@ -476,6 +480,7 @@ def test_with_statement_suspends_when_it_is_entered() -> None:
     assert yielded == ["enter", "exit"]
 
 
+@pytest.mark.usefixtures("without_c_frames")
 @pytest.mark.skipif(WITH_CAN_SUSPEND_ENTERING, reason="CPython 3.14+ calls __enter__ in the caller's loop")
 def test_entering_that_would_suspend_is_refused_and_closed() -> None:
     manager = Manager(suspend=("enter",))
@@ -519,6 +524,7 @@ def test_an_exception_is_swallowed_if_the_manager_says_so() -> None:
     assert drive(plain) == "went on"
 
 
+@pytest.mark.usefixtures("without_c_frames")
 def test_leaving_with_an_exception_that_would_suspend_is_refused_and_closed() -> None:
     manager = Manager(suspend=("exit",))
 
@@ -552,6 +558,7 @@ def test_by_name_both_methods_suspend_everywhere() -> None:
     manager.log.clear()
 
 
+@pytest.mark.usefixtures("without_c_frames")
 def test_an_awaitable_that_will_not_close_does_not_hide_the_refusal() -> None:
     class Stubborn(Manager):
         async def __aexit__(self, *exc: object) -> bool:

@@ -152,6 +152,7 @@ def test_misuse(loop: Loop) -> None:
     loop.run(main)
 
 
+@pytest.mark.usefixtures("without_c_frames")
 @every_loop
 def test_run_where_nothing_can_be_waited_for_starts_nothing(loop: Loop) -> None:
     called: list[Scope] = []

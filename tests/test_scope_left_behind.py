@@ -20,6 +20,7 @@ def auto() -> Iterator[None]:
     ohwait.use_auto()
 
 
+@pytest.mark.usefixtures("without_c_frames")
 class TestLeftBehind:
     """An exception leaves the body of a ``with`` statement while children run: nothing can be waited for there."""
 

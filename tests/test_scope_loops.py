@@ -201,6 +201,7 @@ class TestTrio:
 
         assert run_trio(main)
 
+    @pytest.mark.usefixtures("without_c_frames")
     def test_left_behind_children_do_not_disturb_the_nurseries_around(self) -> None:
         trio, child = import_trio(), Forever(cleanup=0.005)
 
@@ -225,6 +226,7 @@ class TestTrio:
 
         assert trio.run(main) == ([], float("inf"))
 
+    @pytest.mark.usefixtures("without_c_frames")
     def test_children_left_behind_in_a_cancelled_scope(self) -> None:
         """The scope that cancels the body ends before the children do."""
         trio = import_trio()

@@ -23,7 +23,7 @@ ohw_resumer *ohw_resumer_new(PyThreadState *ts, const ohw_slice *slice, const oh
     resumer->thread = ts;
     resumer->caller = (ohw_registers){.pc = exit->caller.pc, .sp = start};
     memcpy(resumer->caller.saved, exit->caller.registers, sizeof resumer->caller.saved);
-    resumer->frame = py_caller_of_loops(&exit->loops, exit->lowest);
+    resumer->below = py_caller_of_loops(&exit->loops, exit->lowest);
     resumer->outer = py_outer_loop(ts, &exit->loops);
     resumer->evicted = (char *)start;
     resumer->evicted_bytes = evicted;
@@ -40,7 +40,7 @@ void ohw_resumer_evict(ohw_resumer *resumer)
     if (resumer->evicted_bytes == 0 && displaced->bytes == 0) {
         return;
     }
-    for (py_frame *frame = resumer->frame, *next; frame != NULL; frame = next) {
+    for (py_frame *frame = resumer->below, *next; frame != NULL; frame = next) {
         py_frame *now = ohw_evicted(resumer, frame);
         next = py_link(frame);
         if (now != frame && py_on_data_stack(now)) {
@@ -61,7 +61,7 @@ static void put_back(ohw_resumer *resumer)
     if (resumer->evicted_bytes == 0 && displaced->bytes == 0) {
         return;
     }
-    for (py_frame *frame = resumer->frame, *next; frame != NULL; frame = next) {
+    for (py_frame *frame = resumer->below, *next; frame != NULL; frame = next) {
         py_frame *copy = ohw_evicted(resumer, frame);
         if (copy != frame && py_on_data_stack(frame)) {
             py_moved(frame, copy);
@@ -88,7 +88,7 @@ static void come_back(ohw_pad_record *pad, void *result)
     ohw_registers caller = resumer->caller;
     put_back(resumer);
     py_undo_bring_back(ts, &resumer->displaced, resumer->data.copied[0].bytes > 0 ? resumer->data.shared : NULL);
-    py_return_to_loop(ts, resumer->outer, resumer->frame);
+    py_return_to_loop(ts, resumer->outer, resumer->below);
     py_unpin_data(&resumer->data);
     PyMem_RawFree(resumer);
     ohw_arch_leave(&caller, result);

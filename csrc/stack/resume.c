@@ -5,6 +5,8 @@
 
 #include "stack/greenlets.h"
 
+#include <assert.h>
+
 static const char elsewhere[] =
     "this coroutine was suspended below a C function, whose stack cannot move: it must be resumed on the same thread";
 
@@ -118,6 +120,7 @@ static void *resume(ohw_place *place, void *argument)
     ohw_exit exit;
     py_data_displaced displaced;
     ohw_resumer *resumer = NULL;
+    assert(now->lifted->away && py_current(ts) == now->lifted->host && !PyErr_Occurred());
     if (!ohw_find_resumer(ts, now->lifted->host, place, &exit)) {
         PyErr_SetString(PyExc_SystemError, "ohwait: the C stack below a suspended call cannot be read any more");
         return NULL;

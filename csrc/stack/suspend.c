@@ -6,6 +6,8 @@
 #include "stack/bounds.h"
 #include "stack/greenlets.h"
 
+#include <assert.h>
+
 ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk *walk)
 {
     size_t stack = exit->caller.cfa - (uintptr_t)exit->place;
@@ -113,11 +115,24 @@ static size_t stack_depth(uintptr_t address)
     return ohw_stack_bounds(&bounds) && bounds.high > address ? bounds.high - address : FALLBACK;
 }
 
+/* I11, I12: nothing is pending, and what will be changed in the slice lies in it. */
+static void check(const ohw_slice *slice, const ohw_exit *exit, py_frame *host)
+{
+    assert(!PyErr_Occurred() && py_generator_executing(py_generator(host)));
+    assert(exit->caller.pc != 0 && slice->data.ranges > 0 && slice->end > (uintptr_t)slice->place);
+    for (int i = 0; i < OHW_ARCH_SAVED; i++) {
+        assert(slice->where[i] >= (uintptr_t)slice->place && slice->where[i] < slice->end);
+    }
+    assert(slice->pc_where >= (uintptr_t)slice->place && slice->pc_where < slice->end);
+    (void)slice, (void)exit, (void)host;
+}
+
 _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *walk, const ohw_exit *exit,
                              ohw_slice *slice, ohw_lifted *lifted, PyCodeObject *landing, PyObject *chain,
                              PyObject *yielded)
 {
     py_frame *host = walk->host, *caller = py_caller_of_loops(&exit->loops, exit->lowest);
+    check(slice, exit, host);
     py_set_current(ts, door);
     memcpy(ohw_slice_stack(slice), exit->place, ohw_slice_stack_bytes(slice));
     py_set_data_aside(ts, &slice->data, ohw_slice_data(slice));

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from . import groups
 from .baseline import baseline
-from .compare import Comparison, compare, exceptions_here
+from .compare import Comparison, compare, exceptions_for
 from .runs import Module, run, stop
 
 
@@ -38,16 +38,18 @@ def main() -> int:
     parser.add_argument("--option", action="append", default=[], help="an argument for pytest")
     parser.add_argument("--rewrite", action="append", default=[], metavar="PACKAGE", help="rewrite this as well")
     parser.add_argument("--depth", type=int, default=2, help="of the plain frames (default 2)")
+    parser.add_argument("--through-c", action="store_true", help="call them through map and functools.partial")
     parser.add_argument("--all", action="store_true", help="as if exceptions.toml were empty")
     parser.add_argument("--test-seconds", type=float, default=60.0, help="limit for a test (default 60)")
     parser.add_argument("--seconds", type=float, default=600.0, help="limit for a process (default 600)")
     parser.add_argument("-j", "--jobs", type=int, default=2, help="modules at a time (default 2)")
     arguments = parser.parse_args()
-    exceptions = {} if arguments.all else exceptions_here()
+    exceptions = {} if arguments.all else exceptions_for(arguments.through_c)
 
     def one(module: Module) -> Comparison:
-        rewritten = run(module, rewritten=True, depth=arguments.depth)
-        return compare(module, baseline(module), rewritten, exceptions, depth=arguments.depth)
+        how = {"depth": arguments.depth, "through_c": arguments.through_c}
+        rewritten = run(module, rewritten=True, **how)
+        return compare(module, baseline(module), rewritten, exceptions, **how)
 
     good = True
     with ThreadPoolExecutor(arguments.jobs) as pool:

@@ -160,10 +160,12 @@ def run_pytest(module: str, wanted: Callable[[str], bool], report: Report, optio
 
 
 def suspensions() -> int | None:
-    """How many chains of plain frames were taken off so far, if the core counts them."""
+    """How often plain functions were suspended so far, with C functions between them or not."""
     core = sys.modules.get("ohwait._core")
-    counters = getattr(core, "counters", None)
-    return counters()["lifted"] if counters else None
+    if core is None:
+        return None
+    stats: dict[str, int] = core.stats()
+    return stats["suspensions_by_frames"] + stats["suspensions_by_stack"]
 
 
 def read_ids(path: Path | None) -> Collection[str]:
@@ -179,6 +181,7 @@ def main() -> None:
     parser.add_argument("--option", action="append", default=[], help="for pytest")
     parser.add_argument("--rewrite", action="append", default=[], metavar="PACKAGE")
     parser.add_argument("--depth", type=int, default=2)
+    parser.add_argument("--through-c", action="store_true", help="with C functions between the plain frames")
     parser.add_argument("--skip", type=Path, metavar="FILE", help="test ids to leave out, a JSON list")
     parser.add_argument("--only", type=Path, metavar="FILE", help="test ids to run, a JSON list")
     parser.add_argument("--seconds", type=float, default=60.0, help="for one test")
@@ -200,7 +203,7 @@ def main() -> None:
         from equivalence import rewrite
         from ohwait import ohwait
 
-        finder = rewrite.install(ohwait, arguments.rewrite, arguments.depth)
+        finder = rewrite.install(ohwait, arguments.rewrite, arguments.depth, arguments.through_c)
     if arguments.runner == "unittest":
         run_unittest(arguments.module, wanted, report)
     else:

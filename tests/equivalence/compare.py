@@ -12,6 +12,8 @@ from packaging.specifiers import SpecifierSet
 from .runs import PASSED, Module, Run, run
 
 EXCEPTIONS = Path(__file__).with_name("exceptions.toml")
+EXCEPTIONS_THROUGH_C = Path(__file__).with_name("exceptions_through_c.toml")
+"""More tests that cannot pass where C functions stand between the plain ones."""
 
 
 def exceptions_here(path: Path = EXCEPTIONS, version: str | None = None) -> dict[str, str]:
@@ -28,6 +30,11 @@ def exceptions_here(path: Path = EXCEPTIONS, version: str | None = None) -> dict
         if version_matches(version, entry.get("python", "")) and entry.get("debug", debug) == debug:
             here[test] = entry["reason"]
     return here
+
+
+def exceptions_for(through_c: bool) -> dict[str, str]:
+    """Those of exceptions.toml, and with `through_c` those of exceptions_through_c.toml as well."""
+    return exceptions_here() | (exceptions_here(EXCEPTIONS_THROUGH_C) if through_c else {})
 
 
 def version_matches(version: str, specifiers: str) -> bool:
@@ -72,14 +79,20 @@ class Comparison:
         lines = [self.summary()]
         for test, outcome in self.lost.items():
             lines += [f"\n{test}: passed unmodified, {outcome} rewritten", self.rewritten.details.get(test, "")]
-        lines += [f"\n{test}: is in {EXCEPTIONS.name}, but passes; take it out" for test in self.stale]
+        lines += [f"\n{test}: is in a list of exceptions, but passes; take it out" for test in self.stale]
         if self.rewritten.trouble:
             lines += ["\nrewritten: " + self.rewritten.trouble]
         return "\n".join(lines)
 
 
 def compare(
-    module: Module, baseline: Run, rewritten: Run, exceptions: Mapping[str, str], *, depth: int = 2
+    module: Module,
+    baseline: Run,
+    rewritten: Run,
+    exceptions: Mapping[str, str],
+    *,
+    depth: int = 2,
+    through_c: bool = False,
 ) -> Comparison:
     """Hold `rewritten` against `baseline`. What failed is run again once: a crash or hang counts all the same."""
     result = Comparison(module, baseline, rewritten)
@@ -88,7 +101,7 @@ def compare(
             result.lost[test] = rewritten.outcomes.get(test, "not run")
     again = [test for test, outcome in result.lost.items() if outcome not in ("crashed", "hung")]
     if again:
-        second = run(module, rewritten=True, depth=depth)
+        second = run(module, rewritten=True, depth=depth, through_c=through_c)
         result.unsteady = [test for test in again if second.passed(test)]
         for test in result.unsteady:
             del result.lost[test]

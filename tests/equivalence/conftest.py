@@ -8,11 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from .baseline import baseline
-from .compare import Comparison, compare, exceptions_here
+from .compare import Comparison, compare, exceptions_for
 from .runs import Module, Run, run, stop
 
 Compared = Callable[[Module], Comparison]
 Record = Callable[[str, object], None]
+THROUGH_C = os.environ.get("OHWAIT_EQUIVALENCE") == "c"
+"""Set by whoever runs these tests: the plain functions are called through C functions."""
 
 
 class Pool:
@@ -25,13 +27,15 @@ class Pool:
     def start(self, module: Module, rewritten: bool) -> Future[Run]:
         key = (module, rewritten)
         if key not in self._runs:
-            start = functools.partial(run, rewritten=True) if rewritten else baseline
+            start = functools.partial(run, rewritten=True, through_c=THROUGH_C) if rewritten else baseline
             self._runs[key] = self._executor.submit(start, module)
         return self._runs[key]
 
     def compared(self, module: Module) -> Comparison:
         baseline, rewritten = self.start(module, False), self.start(module, True)
-        return compare(module, baseline.result(), rewritten.result(), exceptions_here())
+        return compare(
+            module, baseline.result(), rewritten.result(), exceptions_for(THROUGH_C), through_c=THROUGH_C
+        )
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -7,6 +7,7 @@ contained an ``await`` gets a condition that keeps it so. ``async for`` and ``as
 
 import ast
 import builtins
+import functools
 import importlib.machinery
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -61,9 +62,10 @@ def rewrite(source: bytes | str, path: str) -> tuple[CodeType, int]:
     return compile(tree, path, "exec", dont_inherit=True), transformer.rewritten
 
 
-def plain_frames(wait: Wait, depth: int) -> Wait:
-    """A function that calls `wait`, through `depth` plain Python frames in all."""
-    if depth == 0:
+def plain_frames(wait: Wait, depth: int, through_c: bool = False) -> Wait:
+    """A function that calls `wait`, through `depth` plain Python frames in all; with `through_c`, at least two, the
+    first of which calls the next through `map` and `functools.partial`."""
+    if depth == 0 and not through_c:
         return wait
 
     def last(box: list[Awaitable[Any]]) -> Any:
@@ -86,11 +88,18 @@ def plain_frames(wait: Wait, depth: int) -> Wait:
         del awaitable
         return call(box)
 
+    def first_through_c(awaitable: Awaitable[Any]) -> Any:
+        box = [awaitable]
+        del awaitable
+        return next(map(functools.partial(call), [box]))
+
     def only(awaitable: Awaitable[Any]) -> Any:
         box = [awaitable]
         del awaitable
         return wait(box.pop())
 
+    if through_c:
+        return first_through_c
     return only if depth == 1 else first
 
 
@@ -127,9 +136,9 @@ class RewritingFinder(MetaPathFinder):
         return spec
 
 
-def install(wait: Wait, prefixes: Sequence[str], depth: int) -> RewritingFinder:
+def install(wait: Wait, prefixes: Sequence[str], depth: int, through_c: bool = False) -> RewritingFinder:
     """Rewrite all modules below `prefixes` that are imported from now on; calls go `depth` frames deep."""
-    setattr(builtins, CALL_NAME, plain_frames(wait, depth))
+    setattr(builtins, CALL_NAME, plain_frames(wait, depth, through_c))
     finder = RewritingFinder(prefixes)
     sys.meta_path.insert(0, finder)
     return finder

@@ -55,13 +55,17 @@ class Run:
         return self.outcomes.get(test) in PASSED
 
 
-def run(module: Module, *, rewritten: bool, depth: int = 2, only: Collection[str] = ()) -> Run:
-    """Run `module`; with `rewritten`, each await is a call of plain functions `depth` frames deep."""
+def run(
+    module: Module, *, rewritten: bool, depth: int = 2, through_c: bool = False, only: Collection[str] = ()
+) -> Run:
+    """Run `module`; with `rewritten`, each await is a call of plain functions `depth` frames deep (`through_c`: with C
+    functions between them)."""
+    call = [f"--depth={depth}", *(["--through-c"] if through_c else [])]
     result = Run()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="equivalence-", ignore_cleanup_errors=True) as directory:
         for attempt in range(RESTARTS):
-            if _run_once(module, rewritten, depth, only, result, Path(directory) / str(attempt)):
+            if _run_once(module, call if rewritten else [], only, result, Path(directory) / str(attempt)):
                 break
         else:
             result.trouble = f"given up after {RESTARTS} crashes or hangs"
@@ -69,17 +73,17 @@ def run(module: Module, *, rewritten: bool, depth: int = 2, only: Collection[str
     return result
 
 
-def _run_once(module: Module, rewritten: bool, depth: int, only: Collection[str], result: Run, directory: Path) -> bool:
+def _run_once(module: Module, rewriting: list[str], only: Collection[str], result: Run, directory: Path) -> bool:
     """One process; True unless it died in a test, so that another one has to go on with the tests after that."""
     scratch = directory / "scratch"
     scratch.mkdir(parents=True)
     report, log = directory / "report", directory / "log"
     command = [sys.executable, str(HERE / "child.py"), module.name, "--report", str(report)]
-    command += [f"--runner={module.runner}", f"--seconds={module.test_seconds}", f"--depth={depth}"]
+    command += [f"--runner={module.runner}", f"--seconds={module.test_seconds}"]
     command += [f"--option={option}" for option in module.options]
     command += [f"--path={path}" for path in _import_path()]
-    if rewritten:
-        command += [f"--rewrite={package}" for package in module.rewrite]
+    if rewriting:
+        command += rewriting + [f"--rewrite={package}" for package in module.rewrite]
     for name, ids in (("skip", result.outcomes), ("only", only)):
         if ids:
             (directory / name).write_text(json.dumps(sorted(ids)))
