@@ -96,7 +96,9 @@ static PyObject *resume_slice(PyThreadState *ts, ohw_chain *chain)
     }
     ohw_end_quiet(ts);
     chain->slice = NULL;
+    Py_SET_REFCNT(chain, Py_REFCNT(chain) - PY_CHAINS_COPIED_AT_END);     /* the host's stack here is forgotten */
     (void)ohw_bring_back(ts, slice, lifted);
+    Py_SET_REFCNT(chain, Py_REFCNT(chain) + PY_CHAINS_COPIED_AT_END);
     chain->slice = slice;
     chain->stranded = true;
     return NULL;
@@ -107,6 +109,10 @@ PyObject *ohw_landing_finished(PyObject *self)
 {
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
+    if (chain->outcome == NULL && ohw_chain_is_elsewhere(ts, chain)) {
+        chain->stranded = true;
+        return NULL;
+    }
     if (!chain->lifted.away || chain->outcome == NULL || chain->lifted.reserved != NULL ||
         py_current(ts) != chain->lifted.host) {
         PyErr_SetString(PyExc_TypeError, "bad operand type for unary ~: 'ohwait._core.Chain'");
