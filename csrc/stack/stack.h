@@ -99,15 +99,6 @@ const char *ohw_slice_objection(PyThreadState *ts, const ohw_slice *slice, const
  * Returns if CPython cannot cope with that; then the exception is raised in the host. */
 void ohw_decline(PyThreadState *ts, py_frame *host, int extra);
 
-#else
-
-typedef struct ohw_exit ohw_exit;       /* there is none */
-static inline int ohw_report_awaiters(PyThreadState *ts, const ohw_exit *exit, py_frame *host, PyObject *value)
-{
-    (void)ts, (void)exit, (void)host, (void)value;
-    return 0;
-}
-
 #endif
 
 /* ---- slice.c ---- */
