@@ -11,7 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__linux__) && defined(__LP64__) && defined(__x86_64__)
+/* OHWAIT_WITHOUT_STACK: compile as where no assembly exists. */
+#if defined(OHWAIT_WITHOUT_STACK)
+#define OHW_ARCH_KNOWN 0
+#elif defined(__linux__) && defined(__LP64__) && defined(__x86_64__)
 #include "stack/x86_64.h"
 #define OHW_ARCH_KNOWN 1
 #elif defined(__linux__) && defined(__LP64__) && defined(__aarch64__)

@@ -77,4 +77,10 @@ void ohw_slice_lose(ohw_slice *slice, ohw_lifted *lifted) { (void)slice, (void)l
 
 void ohw_stack_free_spares(void) {}
 
+int ohw_report_awaiters(PyThreadState *ts, const ohw_exit *exit, py_frame *host, PyObject *value)
+{
+    (void)ts, (void)exit, (void)host, (void)value;
+    return 0;
+}
+
 #endif

@@ -30,6 +30,7 @@
 #include "stack/unwind.h"
 
 typedef struct ohw_slice ohw_slice;
+typedef struct ohw_exit ohw_exit;       /* how to leave E1 */
 
 typedef struct {
     Py_ssize_t by_frames, by_stack;         /* suspensions since import */
@@ -49,12 +50,14 @@ void ohw_stack_share_thread(bool begins);
 /* Something was found that must not be: never again in this process. */
 void ohw_stack_give_up(const char *reason);
 
+/* E1's awaiting coroutines are about to be suspended with `value`, and in 3.11 the host: tell those who listen. */
+int ohw_report_awaiters(PyThreadState *ts, const ohw_exit *exit, py_frame *host, PyObject *value);
+
 #if OHW_ARCH_KNOWN
 
 /* ---- find.c: reads only ---- */
 
-/* How to leave E1. */
-typedef struct {
+struct ohw_exit {
     ohw_place *place;           /* lower end of the slice */
     ohw_c_frame caller;         /* E1's; its cfa is the upper end */
     py_loops loops;
@@ -62,7 +65,7 @@ typedef struct {
     py_frame *outermost;        /* of the frames above the host */
     py_frame *lowest_on_data_stack;     /* of those above the host */
     int contexts;               /* entered in the slice */
-} ohw_exit;
+};
 
 /* From `door` over C functions to the host; `walk` says OHW_CLEAR then, and `exit` is filled in; otherwise walk->reason
  * says what is in the way. */
@@ -83,9 +86,6 @@ _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *
                              PyObject *yielded);
 /* All coroutines in the loop that exit is about, the host (which stands at `landing`) first: they have yielded. */
 void ohw_park_coroutines(PyThreadState *ts, py_frame *host, const PyCodeObject *landing, const ohw_exit *exit);
-/* E1's awaiting coroutines are about to be suspended with `value`, and in 3.11 the host: tell those who listen. */
-int ohw_report_awaiters(PyThreadState *ts, const ohw_exit *exit, py_frame *host, PyObject *value);
-
 /* ---- resume.c ---- */
 
 /* Called by a landing's C step, in E3: goes on in the slice.  Returns (-1, an exception set, nothing changed) only if
