@@ -109,6 +109,10 @@ PyObject *ohw_landing_finished(PyObject *self)
 {
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
+    if (chain->outcome == NULL && ohw_chain_is_elsewhere(ts, chain)) {
+        chain->stranded = true;
+        return NULL;
+    }
     if (!chain->lifted.away || chain->outcome == NULL || chain->lifted.reserved != NULL ||
         py_current(ts) != chain->lifted.host) {
         PyErr_SetString(PyExc_TypeError, "bad operand type for unary ~: 'ohwait._core.Chain'");

@@ -237,7 +237,14 @@ PyObject *ohw_chain_throw(PyObject *self, PyObject *const *args, Py_ssize_t coun
         PyErr_Format(PyExc_TypeError, "throw expected 1 to 3 arguments, got %zd", count);
         return NULL;
     }
-    if (ohw_chain_is_elsewhere(ts, chain) || enter(ts, chain, &before) < 0) {
+    if (ohw_chain_is_elsewhere(ts, chain)) {
+        if (PY_THROW_POPS_AWAITED) {    /* only as long as it is on the host's stack the landing can say no */
+            PyErr_Clear();
+            raise_stop(self);
+        }
+        return NULL;
+    }
+    if (enter(ts, chain, &before) < 0) {
         return NULL;
     }
     PyObject *result = ohw_chain_throw_on(chain, args, count);

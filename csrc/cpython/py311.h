@@ -35,6 +35,7 @@
 #define PY_FAILED_MAY_BE_SUSPENDED 0                /* gen_send_ex2 clears the frame */
 #define PY_SLOTS_BELOW_SENT 1                       /* of a landing, where a value is sent */
 #define PY_CHAINS_COPIED_AT_END 1                   /* references of a landing, beside that which ~ has */
+#define PY_THROW_POPS_AWAITED 1                     /* when its throw() has failed */
 #define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */
 #define PY_HAS_CFRAMES 1
 #define PY_TRACES_BY_LOOP 1
