@@ -122,12 +122,14 @@ static void *resume(ohw_place *place, void *argument)
     ohw_resumer *resumer = NULL;
     assert(now->lifted->away && py_current(ts) == now->lifted->host && !PyErr_Occurred());
     if (!ohw_find_resumer(ts, now->lifted->host, place, &exit)) {
-        PyErr_SetString(PyExc_SystemError, "ohwait: the C stack below a suspended call cannot be read any more");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "ohwait: this generator-based coroutine was suspended below a C function, and is driven by a `for` "
+                        "statement now, in the same interpreter loop, where the C function cannot go on: await it instead");
         return NULL;
     }
     const char *missing = py_find_room(ts, &slice->data, &displaced);
     if (missing != NULL) {
-        PyErr_Format(PyExc_SystemError, "ohwait: a suspended call cannot go on: %s", missing);
+        PyErr_Format(PyExc_RuntimeError, "ohwait: a suspended call cannot go on: %s", missing);
         return NULL;
     }
     bool in_place = slice->data.copied[0].bytes == 0 || displaced.in_place;

@@ -37,6 +37,8 @@ ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk
     slice->loops = exit->loops;
     slice->data = data;
     slice->host_slots = host_slots;
+    slice->host_depth = -1;             /* nothing in it yet that the collector could look at */
+    slice->contexts = (py_contexts){NULL, NULL};
     if (py_pin_data(&slice->data) < 0) {
         ohw_slice_discard(slice);
         return NULL;
