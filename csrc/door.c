@@ -106,6 +106,15 @@ static PyObject *suspend_over_c(call *now, const ohw_exit *exit, PyObject *sourc
     PyThreadState *ts = now->ts;
     ohw_chain *chain = ohw_chain_new(source, NULL, 0);
     PyCodeObject *landing = chain == NULL ? NULL : ohw_landing_for(now->walk.host);
+    ohw_exit found = *exit;
+    if (landing != NULL && found.suspensions != ohw_stack_count.by_stack) {
+        ohw_find_exit(ts, now->door, exit->place, &now->walk, &found);
+        if (now->walk.obstacle != OHW_CLEAR) {
+            refuse(ts, &now->walk);
+            landing = NULL;
+        }
+    }
+    exit = &found;
     ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, exit, &now->walk);
     if (slice != NULL) {
         chain->tight = !ohw_waiting_at(landing).delegates;
