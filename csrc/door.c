@@ -97,6 +97,15 @@ static PyObject *run_over_c(call *now, const ohw_exit *exit, PyObject *source)
     if (ohw_tell_suspended(ts, &now->walk, exit, yielded) == 0 && (chain = ohw_chain_new(0)) != NULL) {
         PyObject_GC_Track(chain);
         PyCodeObject *landing = ohw_landing_for(now->walk.host);
+        ohw_exit found = *exit;
+        if (landing != NULL && found.suspensions != ohw_stack_count.by_stack) {
+            ohw_find_exit(ts, now->door, exit->place, &now->walk, &found);
+            if (now->walk.obstacle != OHW_CLEAR) {
+                refuse(ts, &now->walk);
+                landing = NULL;
+            }
+        }
+        exit = &found;
         ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, exit, &now->walk);
         if (slice != NULL) {
             chain->source = source;
