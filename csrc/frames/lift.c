@@ -107,7 +107,7 @@ static struct {
     int count, unknown;
 } attached;
 
-static void note_attached(const py_frame *host)
+void ohw_note_attached(const py_frame *host)
 {
     if (attached.count < MAX_ATTACHED) {
         attached.hosts[attached.count++] = host;
@@ -117,7 +117,7 @@ static void note_attached(const py_frame *host)
     }
 }
 
-static void forget_attached(const py_frame *host)
+void ohw_forget_attached(const py_frame *host)
 {
     for (int i = attached.count; i-- > 0;) {
         if (attached.hosts[i] == host) {
@@ -152,7 +152,7 @@ ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, PyObject *await
         py_set_current(ts, lifted->host);
     }
     before.host_runs = true;
-    note_attached(lifted->host);
+    ohw_note_attached(lifted->host);
     lifted->home = py_exchange_position(lifted->host, lifted->home);
     if (lifted->bottom != NULL) {
         py_set_caller(lifted->bottom, lifted->host);
@@ -169,7 +169,7 @@ void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
     if (!before.host_runs) {
         return;
     }
-    forget_attached(lifted->host);
+    ohw_forget_attached(lifted->host);
     if (lifted->bottom != NULL) {
         py_set_caller(lifted->bottom, NULL);
     }
