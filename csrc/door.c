@@ -97,15 +97,6 @@ static PyObject *run_over_c(call *now, const ohw_exit *exit, PyObject *source)
     if (ohw_tell_suspended(ts, &now->walk, exit, yielded) == 0 && (chain = ohw_chain_new(0)) != NULL) {
         PyObject_GC_Track(chain);
         PyCodeObject *landing = ohw_landing_for(now->walk.host);
-        ohw_exit found = *exit;
-        if (landing != NULL && found.suspensions != ohw_stack_count.by_stack) {
-            ohw_find_exit(ts, now->door, exit->place, &now->walk, &found);
-            if (now->walk.obstacle != OHW_CLEAR) {
-                refuse(ts, &now->walk);
-                landing = NULL;
-            }
-        }
-        exit = &found;
         ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, exit, &now->walk);
         if (slice != NULL) {
             chain->source = source;
@@ -113,6 +104,7 @@ static PyObject *run_over_c(call *now, const ohw_exit *exit, PyObject *source)
             chain->stepwise = true;
             chain->slice = slice;
             now->chain = chain;
+            ohw_forget_attached(now->walk.host);
             ohw_set_aside(ts, now->door, &now->walk, exit, slice, &chain->lifted, landing, (PyObject *)chain, yielded);
         }
     }
@@ -160,7 +152,14 @@ static void *await_over_c(ohw_place *place, void *argument)
     call *now = argument;
     ohw_exit exit;
     ohw_find_exit(now->ts, now->door, place, &now->walk, &exit);
-    return await_in(now, now->walk.obstacle == OHW_CLEAR ? &exit : NULL);
+    if (now->walk.obstacle != OHW_CLEAR) {
+        return await_in(now, NULL);
+    }
+    py_frame *host = now->walk.host;
+    ohw_note_attached(host);    /* what runs until the suspension must not suspend the host itself: `exit` would be stale */
+    PyObject *result = await_in(now, &exit);
+    ohw_forget_attached(host);
+    return result;
 }
 #endif
 

@@ -123,6 +123,8 @@ ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, py_word *words,
 void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment attachment);
 /* Does the host only seem to run, for the sake of what its chain awaits? */
 bool ohw_is_attached(const py_frame *host);
+void ohw_note_attached(const py_frame *host);
+void ohw_forget_attached(const py_frame *host);
 
 /* ---- events.c: Python code may run in all of these ---- */
 

@@ -184,7 +184,7 @@ static struct {
     int count, unknown;
 } attached;
 
-static void note_attached(const py_frame *host)
+void ohw_note_attached(const py_frame *host)
 {
     if (attached.count < MAX_ATTACHED) {
         attached.hosts[attached.count++] = host;
@@ -194,7 +194,7 @@ static void note_attached(const py_frame *host)
     }
 }
 
-static void forget_attached(const py_frame *host)
+void ohw_forget_attached(const py_frame *host)
 {
     for (int i = attached.count; i-- > 0;) {
         if (attached.hosts[i] == host) {
@@ -236,7 +236,7 @@ ohw_attachment ohw_attach(PyThreadState *ts, ohw_lifted *lifted, py_word *words,
         py_set_current(ts, lifted->host);
     }
     before.host_runs = true;
-    note_attached(lifted->host);
+    ohw_note_attached(lifted->host);
     ohw_wake(lifted, words);
     lifted->home = py_exchange_position(lifted->host, lifted->home);
     if (lifted->bottom != NULL) {
@@ -254,7 +254,7 @@ void ohw_detach(PyThreadState *ts, ohw_lifted *lifted, ohw_attachment before)
     if (!before.host_runs) {
         return;
     }
-    forget_attached(lifted->host);
+    ohw_forget_attached(lifted->host);
     if (lifted->bottom != NULL) {
         py_set_caller(lifted->bottom, NULL);
     }

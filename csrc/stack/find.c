@@ -110,7 +110,6 @@ void ohw_find_exit(PyThreadState *ts, py_frame *door, ohw_place *place, ohw_walk
     ohw_walk refused = *walk;
     memset(exit, 0, sizeof *exit);
     exit->place = place;
-    exit->suspensions = ohw_stack_count.by_stack;
     walk->obstacle = OHW_CLEAR;
     const char *reason = find(ts, door, walk, exit);
     if (reason != NULL) {

@@ -65,7 +65,6 @@ struct ohw_exit {
     py_frame *outermost;        /* of the frames above the host */
     py_frame *lowest_on_data_stack;     /* of those above the host */
     int contexts;               /* entered in the slice */
-    Py_ssize_t suspensions;     /* by the stack path, when this was found: later ones may have given E1 another caller */
 };
 
 /* From `door` over C functions to the host; `walk` says OHW_CLEAR then, and `exit` is filled in; otherwise walk->reason
