@@ -297,10 +297,11 @@ static inline bool py_in_delicate_callback(PyThreadState *ts)
 #if PY_INLINES_AWAIT
     int event = ts->what_event;
     return ts->tracing > 0 && event != PY_MONITORING_EVENT_LINE && event != PY_MONITORING_EVENT_INSTRUCTION &&
-           event != PY_MONITORING_EVENT_PY_START;
+           event != PY_MONITORING_EVENT_PY_START && event != PY_MONITORING_EVENT_PY_RETURN;
 #else
     int event = ts->tracing_what;
-    return ts->tracing > 0 && event != PyTrace_LINE && event != PyTrace_OPCODE && event != PyTrace_CALL;
+    return ts->tracing > 0 && event != PyTrace_LINE && event != PyTrace_OPCODE && event != PyTrace_CALL &&
+           event != PyTrace_RETURN;
 #endif
 }
 
