@@ -273,6 +273,8 @@ static inline int py_contexts_entered(PyThreadState *ts);
 static inline py_contexts py_leave_contexts(PyThreadState *ts, int count);
 static inline void py_enter_contexts(PyThreadState *ts, py_contexts contexts);   /* stolen */
 
+/* In a tool's callback other than at a line, an instruction, the start or the return of a function. */
+static inline bool py_in_delicate_callback(PyThreadState *ts);
 static inline bool py_collecting(PyThreadState *ts);        /* the cyclic garbage collector is at work */
 static inline uint64_t py_thread_number(PyThreadState *ts); /* never used twice */
 

@@ -292,6 +292,19 @@ static inline uintptr_t py_context_run_address(void)
 
 /* ---- the rest ---- */
 
+static inline bool py_in_delicate_callback(PyThreadState *ts)
+{
+#if PY_INLINES_AWAIT
+    int event = ts->what_event;
+    return ts->tracing > 0 && event != PY_MONITORING_EVENT_LINE && event != PY_MONITORING_EVENT_INSTRUCTION &&
+           event != PY_MONITORING_EVENT_PY_START && event != PY_MONITORING_EVENT_PY_RETURN;
+#else
+    int event = ts->tracing_what;
+    return ts->tracing > 0 && event != PyTrace_LINE && event != PyTrace_OPCODE && event != PyTrace_CALL &&
+           event != PyTrace_RETURN;
+#endif
+}
+
 static inline bool py_collecting(PyThreadState *ts) { return ts->interp->gc.collecting; }
 
 static inline uint64_t py_thread_number(PyThreadState *ts) { return ts->id; }

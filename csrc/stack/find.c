@@ -92,6 +92,9 @@ static const char *find(PyThreadState *ts, py_frame *door, ohw_walk *walk, ohw_e
     if (reason == NULL && py_collecting(ts)) {
         reason = "the garbage collector is at work and cannot be interrupted";
     }
+    if (reason == NULL && py_in_delicate_callback(ts)) {
+        reason = "a debugger or profiler is being told of an event that cannot be interrupted";
+    }
     if (reason == NULL) {
         reason = measure(ts, door, walk, exit);
     }
