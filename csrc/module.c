@@ -117,9 +117,16 @@ static PyObject *core_c_caller(PyObject *module, PyObject *coroutine)
 {
     PyThreadState *ts = py_thread();
     py_frame *frame = py_current(ts);
+    bool yields = false;        /* the frame is a generator that drives what is above it: it suspends by itself */
     while (frame != NULL && !(ohw_is_host(frame) && (PyObject *)py_generator(frame) == coroutine)) {
         py_frame *called_by = py_caller_beyond_c(frame);
-        if (called_by != NULL && py_caller(frame) == NULL && !ohw_is_host(frame)) {
+        if (ohw_is_host(frame)) {
+            yields = called_by != NULL && !py_on_data_stack(called_by);
+        }
+        else if (yields) {
+            yields = false;
+        }
+        else if (called_by != NULL && py_caller(frame) == NULL) {
             PyFrameObject *object = py_frame_object(ts, called_by);
             return object == NULL ? NULL : Py_NewRef((PyObject *)object);
         }

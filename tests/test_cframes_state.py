@@ -185,7 +185,8 @@ def test_limits_are_the_same_after_many_suspensions() -> None:
         assert (waits, value) == (400, 0)
         for _ in range(50):
             suspended_by_c().close()
-    assert (_core.recursion_left(), c_calls_left()) == before
+    assert _core.recursion_left() == before[0]
+    assert abs(c_calls_left() - before[1]) <= 1  # 3.12 counts calls of C functions: the first ones differ by one.
 
 
 def test_limits_are_the_same_while_many_are_suspended() -> None:

@@ -162,6 +162,7 @@ static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates)
     ts->exc_info = generator->gi_exc_state.previous_item;
     generator->gi_exc_state.previous_item = NULL;
     frame->previous = NULL;
+    PY_NOTE_YIELD(ts);
 #else
     generator->gi_frame_state = PY_SUSPENDED(delegates);    /* the rest is done where its loop returns to (gen_send_ex2) */
 #endif
@@ -311,6 +312,9 @@ static inline uint64_t py_thread_number(PyThreadState *ts) { return ts->id; }
 
 static inline const char *py_stack_mismatch(void)
 {
+#ifdef PY_STACK_PATH_IS_UNFINISHED
+    return PY_STACK_PATH_IS_UNFINISHED;
+#endif
 #if PY_CACHED_CHUNK_SINCE != 0
     if ((Py_Version >= PY_CACHED_CHUNK_SINCE) != (PY_VERSION_HEX >= PY_CACHED_CHUNK_SINCE)) {
         return "ohwait was compiled for another patch release of this CPython, with another data stack";

@@ -39,6 +39,7 @@
 #define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */
 #define PY_HAS_CFRAMES 1
 #define PY_TRACES_BY_LOOP 1
+#define PY_STACK_PATH_IS_UNFINISHED "ohwait does not suspend through C functions on CPython 3.11 yet"
 #define PY_INLINES_AWAIT 0
 #define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
 #define PY_CACHED_CHUNK_SINCE 0

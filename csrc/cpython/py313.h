@@ -52,6 +52,7 @@
 #define PY_THROW_POPS_AWAITED 0                     /* when its throw() has failed */
 #define PY_COUNTS_C_CALLS 1                         /* apart from Python calls */
 #define PY_HAS_CFRAMES 0
+#define PY_NOTE_YIELD(ts) ((void)(ts))
 #define PY_INLINES_AWAIT 1
 #define PY_SEND_TO_YIELD (1 + INLINE_CACHE_ENTRIES_SEND)        /* code units from SEND to the yield behind it */
 #define PY_SEND_TO_SUSPENDED (2 + INLINE_CACHE_ENTRIES_SEND)    /* and to where a suspended frame stands */
