@@ -45,7 +45,6 @@ static void announce(PyThreadState *ts, ohw_chain *chain)
     ohw_detach(ts, &chain->lifted, before);
     Py_DECREF(outcome);
     if (status < 0) {
-        chain->goes_on = false;
         ohw_chain_finish(chain, py_take_raised(), true, false);
     }
 }

@@ -19,6 +19,7 @@ void ohw_chain_finish(ohw_chain *chain, PyObject *outcome, bool failed, bool thr
     Py_XSETREF(chain->outcome, outcome);
     chain->failed = failed;
     chain->thrown = thrown;
+    chain->goes_on = false;
     Py_CLEAR(chain->source);
 }
 

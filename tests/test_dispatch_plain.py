@@ -13,7 +13,7 @@ from dispatching import HOME, asyncio_loops, loop_thread, place, pool, run
 from loops import every_loop
 
 import ohwait
-from ohwait import dispatch
+from ohwait import _core, dispatch
 from ohwait import ohwait as wait
 
 
@@ -642,6 +642,7 @@ def test_a_c_function_in_between(factory) -> None:
         run(factory, main())
 
 
+@pytest.mark.skipif(_core.c_frames_status() is not None, reason=f"C frames cannot be set aside: {_core.c_frames_status()}")
 @asyncio_loops
 def test_c_functions_below_another_wait(factory) -> None:
     """The whole task would move, and with it the C stack of a call further down."""
@@ -673,7 +674,7 @@ def test_c_functions_in_an_executor(factory) -> None:
     async def main() -> None:
         with pool() as executor:
             ohwait.switch_to_executor(executor)
-            with pytest.raises(ohwait.CFunctionError, match="executor"):
+            with pytest.raises(ohwait.CFunctionError, match="sorted"):
                 sorted([1], key=lambda n: wait(zero(n)))
             dispatch.switch_back()
             assert place() == HOME
