@@ -21,7 +21,7 @@ def obstacle() -> tuple[str, FrameType | None] | tuple[str, FrameType | None, st
     """None if an ohwait() called by the caller of this builtin could suspend; otherwise refusal's arguments."""
 
 def c_caller(coroutine: object, /) -> FrameType | None:
-    """The innermost frame above the coroutine's that called a C function which called back; None: only Python frames are there."""
+    """The innermost frame above the coroutine's that called a C function which called back; None: there is none."""
 
 def inline_next_loop() -> bool:
     """For an ``__iter__`` written in Python: the calling ``for`` loop runs the generator that is returned inline."""
@@ -47,7 +47,7 @@ def allow_c_frames(allowed: bool, /) -> None:
     """Whether C frames may be set aside in this process; True at first."""
 
 def share_thread(begins: bool, /) -> None:
-    """True: this thread begins to run what other threads may go on with, so no C function is suspended in it; False: ends."""
+    """True: this thread begins to run what others may go on with, so no C function is suspended in it; False: it ends."""
 
 def c_frames_status() -> str | None:
     """None where C frames can be set aside, otherwise why not. Reads this process's C stack when first called."""

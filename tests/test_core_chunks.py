@@ -219,7 +219,8 @@ def test_what_is_sent_and_thrown_into_frames_in_a_chunk() -> object:
 
     coroutine = host()
     return [
-        step(coroutine.throw, LookupError(n)) if n % 3 == 2 else step(coroutine.send, n or None) for n in range(4 * MANY)
+        step(coroutine.throw, LookupError(n)) if n % 3 == 2 else step(coroutine.send, n or None)
+        for n in range(4 * MANY)
     ]
 
 

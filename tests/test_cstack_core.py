@@ -149,7 +149,7 @@ def test_calls_whose_frames_share_chunks_of_the_data_stack() -> None:
             ohwait(Pause())
             return below + 1
 
-        return next(map(lambda _: deep(60, wait), "x"))
+        return next(map(lambda _: deep(60, wait), "x"))  # noqa: C417
 
     async def pair() -> list[int]:
         return [await level(6), await level(3)]

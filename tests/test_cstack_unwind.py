@@ -377,7 +377,7 @@ def test_a_library_is_replaced_by_another(tmp_path: Path) -> None:
         pytest.skip("each library got a place of its own here: nothing was replaced")
 
 
-@pytest.mark.skipif(_core.c_frames_status() is not None, reason=f"C frames cannot be set aside: {_core.c_frames_status()}")
+@pytest.mark.skipif(_core.c_frames_status() is not None, reason=f"no C frames here: {_core.c_frames_status()}")
 @pytest.mark.parametrize("jit", ["0", "1"])
 def test_hot_loops(jit: str) -> None:
     """Code that a JIT has made is refused, before anything is changed; without it all goes well."""

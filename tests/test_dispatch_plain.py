@@ -642,7 +642,7 @@ def test_a_c_function_in_between(factory) -> None:
         run(factory, main())
 
 
-@pytest.mark.skipif(_core.c_frames_status() is not None, reason=f"C frames cannot be set aside: {_core.c_frames_status()}")
+@pytest.mark.skipif(_core.c_frames_status() is not None, reason=f"no C frames here: {_core.c_frames_status()}")
 @asyncio_loops
 def test_c_functions_below_another_wait(factory) -> None:
     """The whole task would move, and with it the C stack of a call further down."""
