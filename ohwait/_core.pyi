@@ -47,7 +47,7 @@ def allow_c_frames(allowed: bool, /) -> None:
     """Whether C frames may be set aside in this process; True at first."""
 
 def share_thread(begins: bool, /) -> None:
-    """True: this thread begins to run what others may go on with, so no C function is suspended in it; False: it ends."""
+    """True: this thread begins to run what others may go on with, so it suspends no C function; False: it ends."""
 
 def c_frames_status() -> str | None:
     """None where C frames can be set aside, otherwise why not. Reads this process's C stack when first called."""
