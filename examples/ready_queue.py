@@ -29,7 +29,8 @@ def audit(accounts: dict[str, int], seen: list[int]) -> None:
 
 
 async def in_this_order(order: tuple[int, ...]) -> tuple[int, list[int]]:
-    accounts, seen = {"a": 100, "b": 100, "c": 100}, []
+    accounts = {"a": 100, "b": 100, "c": 100}
+    seen: list[int] = []
 
     async def first() -> None:
         transfer(accounts, "a", "b", 10)

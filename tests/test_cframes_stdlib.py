@@ -10,7 +10,6 @@ import io
 import json
 import pickle
 import re
-import sqlite3
 import string
 import struct
 import sys
@@ -24,6 +23,8 @@ from cframes_tools import Driven, Scenario, Scenarios, Wait, every_way, host, ma
 from core_tools import host_of
 
 from ohwait import ohwait
+
+sqlite3 = pytest.importorskip("sqlite3", reason="this CPython was built without sqlite3")
 
 pytestmark = [needs_c_frames, makes_classes]
 scenarios = Scenarios()

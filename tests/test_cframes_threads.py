@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import sys
 import threading
 from typing import Any
 
@@ -26,6 +27,9 @@ import ohwait as package
 from ohwait import ohwait
 
 pytestmark = needs_c_frames
+loses_nothing = pytest.mark.skipif(
+    hasattr(sys, "gettotalrefcount"), reason="in debug builds of CPython a resumption that is refused ends the host"
+)
 
 
 def in_thread(function: Any) -> Any:
@@ -85,6 +89,7 @@ def test_worker_threads_of_a_loop() -> None:
     assert asyncio.run(main()) == [0, -1, -2, -3, -4]
 
 
+@loses_nothing
 @pytest.mark.parametrize("how", ["send", "throw"])
 def test_resuming_on_another_thread_is_refused_and_loses_nothing(how: str) -> None:
     coroutine = suspended_by_c("kept")
@@ -99,6 +104,7 @@ def test_resuming_on_another_thread_is_refused_and_loses_nothing(how: str) -> No
     assert finish(coroutine, ["here"]) == "here"
 
 
+@loses_nothing
 def test_closing_on_another_thread_is_refused_and_loses_nothing() -> None:
     coroutine = suspended_by_c()
     error = in_thread(coroutine.close)
@@ -248,6 +254,7 @@ for coroutine in coroutines:
     )
 
 
+@loses_nothing
 def test_resuming_in_another_greenlet_is_refused_and_loses_nothing() -> None:
     passes_or_skips(
         GREENLET

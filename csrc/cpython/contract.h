@@ -188,7 +188,7 @@ static inline bool py_on_top_of_data_stack(PyThreadState *ts, const py_frame *fr
 static inline py_chunk *py_chunk_new(size_t words);
 static inline void py_chunk_free(py_chunk *chunk);
 static inline py_frame *py_chunk_start(py_chunk *chunk);
-/* The top chunk if it is such a one, has `start` at its start, and `words` left; otherwise NULL. */
+/* The top chunk if it is such a one, not pinned, has `start` at its start, and `words` left; otherwise NULL. */
 static inline py_chunk *py_own_chunk(PyThreadState *ts, const py_frame *start, size_t words);
 static inline void py_detach_chunk(PyThreadState *ts);                           /* the top one, which is not freed */
 static inline bool py_attach_chunk(PyThreadState *ts, py_chunk *chunk, size_t used);   /* false: no memory */

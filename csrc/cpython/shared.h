@@ -256,7 +256,7 @@ static inline bool py_chunk_contains(const py_chunk *chunk, const void *address)
 }
 
 /* CPython's own have sizes that are multiples of PY_CHUNK_BYTES. */
-enum { PY_OWN_CHUNK_MARK = 64 };
+enum { PY_OWN_CHUNK_MARK = 1024 };
 
 static inline py_chunk *py_chunk_new(size_t words)
 {
@@ -277,7 +277,7 @@ static inline void py_chunk_free(py_chunk *chunk)
 {
     PyObjectArenaAllocator arena;
     PyObject_GetArenaAllocator(&arena);
-    arena.free(arena.ctx, chunk, chunk->size);
+    arena.free(arena.ctx, chunk, py_chunk_size(chunk));
 }
 
 static inline py_frame *py_chunk_start(py_chunk *chunk) { return (py_frame *)&chunk->data[0]; }
@@ -286,7 +286,7 @@ static inline py_chunk *py_own_chunk(PyThreadState *ts, const py_frame *start, s
 {
     py_chunk *chunk = ts->datastack_chunk;
     return chunk->size % PY_CHUNK_BYTES == PY_OWN_CHUNK_MARK && py_chunk_start(chunk) == start &&
-                   (size_t)(ts->datastack_limit - ts->datastack_top) > words
+                   ts->datastack_limit - ts->datastack_top > (ptrdiff_t)words && py_find_pinned(chunk) == NULL
                ? chunk : NULL;
 }
 
@@ -295,7 +295,7 @@ static inline void py_detach_chunk(PyThreadState *ts)
     py_chunk *previous = ts->datastack_chunk->previous;
     ts->datastack_chunk = previous;
     ts->datastack_top = &previous->data[previous->top];
-    ts->datastack_limit = (PyObject **)((char *)previous + previous->size);
+    ts->datastack_limit = (PyObject **)((char *)previous + py_chunk_size(previous));
 }
 
 static inline bool py_attach_chunk(PyThreadState *ts, py_chunk *chunk, size_t used)
@@ -360,7 +360,8 @@ static inline bool py_enter_chunk(PyThreadState *ts, size_t words)
 
 static inline py_frame *py_data_stack_push(PyThreadState *ts, size_t words, size_t reserve)
 {
-    if ((ts->datastack_top == NULL || (size_t)(ts->datastack_limit - ts->datastack_top) <= words + reserve) &&
+    /* The limit may lie below the top: pinned chunks look small (cpython/chunks.h). */
+    if ((ts->datastack_top == NULL || ts->datastack_limit - ts->datastack_top <= (ptrdiff_t)(words + reserve)) &&
         !py_enter_chunk(ts, words + reserve)) {
         return NULL;
     }
