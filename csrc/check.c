@@ -28,6 +28,7 @@ void ohw_check_before_lift(PyThreadState *ts, py_frame *door, const ohw_walk *wa
         }
     }
     assert(frames == walk->frames && size == extent.size);
+    assert(extent.chunk == NULL || (py_chunk_start(extent.chunk) == walk->room && extent.alive == 0));
     assert(py_generator_executing(py_generator(walk->host)));
     assert(py_stack_depth(walk->host) >= 0);
 }
@@ -58,6 +59,7 @@ void ohw_check_before_splice(PyThreadState *ts, py_frame *resume, const ohw_lift
                                    .bottom = lifted->bottom, .frames = lifted->frames, .away = lifted->away,
                                    .alive = lifted->alive, .size = lifted->size, .resting = lifted->resting});
     assert(lifted->room == NULL && lifted->reserved != NULL);
+    assert(lifted->chunk == NULL || lifted->reserved == py_chunk_start(lifted->chunk));
     assert((py_word *)lifted->reserved + lifted->size == (py_word *)resume);
     assert(py_on_top_of_data_stack(ts, resume));
     assert(!PyErr_Occurred());
