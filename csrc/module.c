@@ -215,8 +215,8 @@ static PyObject *build_facts(void)
 #else
     int debug = 0;
 #endif
-    return Py_BuildValue("{si sN sN ss sN sN}", "landing_slots", py_landings[0].stack,
-                        "with_calls_methods_inline", PyBool_FromLong(PY_WITH_CALLS_METHODS_INLINE),
+    return Py_BuildValue("{si sN sN ss sN sN}", "landing_slots", ohw_slots_to_delegate(),
+                         "with_calls_methods_inline", PyBool_FromLong(PY_WITH_CALLS_METHODS_INLINE),
                          "cpython", PyUnicode_FromFormat("%d.%d", PY_MAJOR_VERSION, PY_MINOR_VERSION),
                          "version", PY_VERSION, "checked", PyBool_FromLong(checked),
                          "interpreter_debug", PyBool_FromLong(debug));

@@ -143,6 +143,10 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->exception_state = py_exception_state(ts);
     lifted->parked = (uint32_t)py_stack_depth(host);
     py_take_stack(host, words, (int)lifted->parked);
+    if (ohw_landing_is_prepared(host)) {
+        py_word resume = py_word_of(Py_NewRef(ohw_resume_function));
+        py_put_stack(host, &resume, 1);
+    }
     if (extent.chunk != NULL) {
         keep_frames(walk, extent, lifted);
     }
