@@ -70,7 +70,7 @@ enum { OHW_RESUME_FRAME_WORDS = FRAME_SPECIALS_SIZE + 16 };     /* at most what 
 #ifdef OHWAIT_CHECKED
 enum { OHW_REPEATS_FOR_CHUNK = 1, OHW_CHUNKS = 64 };
 #else
-enum { OHW_REPEATS_FOR_CHUNK = 8, OHW_CHUNKS = 64 };
+enum { OHW_REPEATS_FOR_CHUNK = 16, OHW_CHUNKS = 64 };
 #endif
 
 /* The room that a chain takes on the data stack. */
@@ -98,7 +98,7 @@ typedef struct {
     int frames;             /* recursion units given back */
     uint32_t parked;        /* entries of the host's value stack */
     py_chunk *chunk;        /* Owned while away: the frames have stayed in it; NULL: they have been copied */
-    uint8_t repeats;        /* suspensions of these frames before this one, as far as is known */
+    uint16_t repeats;       /* suspensions of these frames before this one, as far as is known */
     bool resting;           /* plain copies: they point at each other where they were, not where they are */
     bool away;              /* between lift and splice */
 } ohw_lifted;               /* goes with words, owned by the Chain: parked entries, then frames as on the data stack */
@@ -109,7 +109,10 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
 /* Before anybody looks at lifted frames: they no longer rest. */
 void ohw_wake(ohw_lifted *lifted, py_word *words);
 /* How often the frames that are about to be lifted have been spliced, as far as is known. */
-uint8_t ohw_repeats(const ohw_walk *walk);
+uint16_t ohw_repeats(const ohw_walk *walk);
+/* They are lifted with the chunk that they got at a splice: it was worth its price. */
+void ohw_chunk_was_kept(const py_frame *host);
+void ohw_forget_repeats(void);
 /* The chunk in which the frames have stayed is the top one of `ts` again.  False: there is no memory for a first one. */
 bool ohw_chunk_returns(PyThreadState *ts, ohw_lifted *lifted);
 /* First thing at the landing: the data stack ends below the lifted frames. */

@@ -37,6 +37,7 @@ static void keep_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lif
     lifted->bottom = walk->bottom;
     lifted->chunk = extent.chunk;
     ohw_count.chunks++;
+    ohw_chunk_was_kept(walk->host);
 }
 
 /* Whether plain copies will do: at the moment of the lift, as frame objects may have been made while the source ran. */
