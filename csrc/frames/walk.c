@@ -14,21 +14,29 @@ static ohw_obstacle obstacle_at(py_frame *frame, py_frame **c_caller)
     return OHW_NO_COROUTINE;
 }
 
+static inline void note(ohw_walk *walk, int number, py_frame *frame)
+{
+    if (number < OHW_NOTED) {
+        walk->noted[number] = frame;
+    }
+}
+
 void ohw_walk_to_host(py_frame *caller, py_frame *called, ohw_walk *walk)
 {
     py_frame *frame = caller, *bottom = NULL, *room = NULL;
     int frames = 0;
     while (frame != NULL && !ohw_is_host(frame)) {
-        bool plain = py_on_data_stack(frame);
-        do {        /* a run of plain frames: all that deep chains cost at each suspension */
-            if (frames < OHW_NOTED) {
-                walk->noted[frames] = frame;
-            }
-            frames++;
+        if (!py_on_data_stack(frame)) {
+            note(walk, frames++, frame);
             bottom = frame;
+            frame = py_caller(frame);
+            continue;
+        }
+        do {        /* a run of plain frames: all that deep chains cost at each suspension */
+            note(walk, frames++, frame);
+            bottom = room = frame;
             frame = py_caller_or_entry(frame);
-        } while (plain && frame != NULL && py_on_data_stack(frame));
-        room = plain ? bottom : room;
+        } while (frame != NULL && py_on_data_stack(frame));
         frame = frame == NULL || py_is_entry(frame) ? NULL : frame;
     }
     walk->top = caller;
