@@ -36,10 +36,10 @@
 #define PY_SLOTS_BELOW_SENT 1                       /* of a landing, where a value is sent */
 #define PY_CHAINS_COPIED_AT_END 1                   /* references of a landing, beside that which ~ has */
 #define PY_THROW_POPS_AWAITED 1                     /* when its throw() has failed */
-#define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */
+#define PY_COUNTS_C_CALLS 1
+#define PY_COUNTS_C_CALLS_TOO 1                     /* by the counter of Python calls */
 #define PY_HAS_CFRAMES 1
 #define PY_TRACES_BY_LOOP 1
-#define PY_STACK_PATH_IS_UNFINISHED "ohwait does not suspend through C functions on CPython 3.11 yet"
 #define PY_INLINES_AWAIT 0
 #define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
 #define PY_CACHED_CHUNK_SINCE 0

@@ -65,6 +65,7 @@ struct ohw_exit {
     py_frame *outermost;        /* of the frames above the host */
     py_frame *lowest_on_data_stack;     /* of those above the host */
     int contexts;               /* entered in the slice */
+    int c_calls;                /* counted by its C functions, where CPython has one counter for all calls */
 };
 
 /* From `door` over C functions to the host; `walk` says OHW_CLEAR then, and `exit` is filled in; otherwise walk->reason
