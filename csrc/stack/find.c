@@ -135,4 +135,15 @@ bool ohw_find_resumer(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_e
     return unwind(exit, py_loops_address(&exit->loops)) == NULL;
 }
 
+#if PY_CLEARS_FAILED_FRAMES
+bool ohw_find_outermost(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_exit *exit)
+{
+    memset(exit, 0, sizeof *exit);
+    exit->place = place;
+    exit->lowest = py_outermost_awaiter(host);
+    exit->loops = py_loops_down_to(ts, host, exit->lowest, exit->lowest);
+    return unwind(exit, py_loops_address(&exit->loops)) == NULL;
+}
+#endif
+
 #endif
