@@ -249,8 +249,8 @@ static inline void py_leave_loops(PyThreadState *ts, const py_loops *loops);
  * of the resuming code, is the outermost one's now; it will return to `caller`, in the loop `outer`. */
 static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrdiff_t image, py_frame *innermost,
                                   py_frame *lowest, py_frame *caller, void *outer);
-/* They have been left; their caller is to be found elsewhere now. */
-static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller);
+/* They have been left, by `lowest`; their caller is to be found elsewhere now. */
+static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller, py_frame *lowest);
 
 /* `frame` is a coroutine (or generator) at an await whose awaited frame runs in the same loop. */
 static inline bool py_awaits_callee(const py_frame *frame);

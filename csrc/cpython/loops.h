@@ -112,7 +112,7 @@ static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrd
 #endif
 }
 
-static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller)
+static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller, py_frame *lowest)
 {
 #if PY_HAS_CFRAMES
     ts->cframe = outer;
@@ -120,6 +120,11 @@ static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *c
 #else
     (void)outer;
     ts->current_frame = caller;
+#endif
+#if PY_CLEARS_FAILED_FRAMES
+    lowest->previous = caller;      /* gen_send_ex2 compares them, and forgets this then */
+#else
+    (void)lowest;
 #endif
 }
 
