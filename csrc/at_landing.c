@@ -4,7 +4,7 @@
  *     chain % exc     `exc` arrived at the landing (throw, close, a finished throw)     -> chain
  *     -chain          tight landings: what was yielded
  *     chain[value]    tight landings: drive the awaitable with a sent value             -> chain
- *     bool(chain)     tight landings: it has yielded again
+ *     bool(chain)     tight landings, and 3.11's handler: it has yielded (again)
  */
 #include "chain.h"
 
@@ -78,8 +78,8 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         return NULL;
     }
     if (ohw_chain_is_elsewhere(ts, chain)) {
-        ohw_chain_decline(ts, chain, 1);
-        return NULL;
+        chain->yielded = ohw_chain_decline(ts, chain, 1);
+        return chain->yielded == NULL ? NULL : Py_NewRef(self);
     }
     chain->handled = true;
     py_pacify_landing(ts, py_code(chain->lifted.host));
@@ -126,7 +126,7 @@ PyObject *ohw_landing_finished(PyObject *self)
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
     if (chain->outcome == NULL && ohw_chain_is_elsewhere(ts, chain)) {
-        chain->stranded = true;
+        chain->stranded = !PY_CLEARS_FAILED_FRAMES;     /* otherwise the handler declines */
         return NULL;
     }
     if (!chain->lifted.away || chain->outcome == NULL || chain->lifted.reserved != NULL ||

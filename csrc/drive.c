@@ -33,15 +33,16 @@ bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain)
     return reason != NULL;
 }
 
-void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
+PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
 {
-    ohw_decline(ts, chain->lifted.host, extra);
-    chain->stranded = true;         /* the host gets the error after all, and ends */
+    PyObject *yielded = ohw_decline(ts, chain->lifted.host, extra);
+    chain->stranded = yielded == NULL;      /* the host gets the error after all, and ends */
+    return yielded;
 }
 #else
 bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain) { return false; }
 
-void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) {}
+PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) { return NULL; }
 #endif
 
 static int enter(PyThreadState *ts, ohw_chain *chain, ohw_attachment *before)
@@ -91,9 +92,9 @@ static PySendResult drive(PyThreadState *ts, ohw_chain *chain, PyObject *value, 
     ohw_attachment before;
     if (ohw_chain_is_elsewhere(ts, chain)) {
         if (py_current(ts) == chain->lifted.host) {
-            ohw_chain_decline(ts, chain, chain->tight ? 1 : PY_SLOTS_BELOW_SENT);
+            *result = ohw_chain_decline(ts, chain, chain->tight ? 1 : PY_SLOTS_BELOW_SENT);
         }
-        return PYGEN_ERROR;
+        return *result == NULL ? PYGEN_ERROR : PYGEN_NEXT;
     }
     if (enter(ts, chain, &before) < 0) {
         return PYGEN_ERROR;

@@ -125,6 +125,7 @@ CASES = {
             def __iter__(self): _core.inline_next_loop(); return self.it
         def plain(g):
             for x in Loop(g): pass
+        package.configure(c_frames=False)
         g = gen(); host = roomy(lambda: plain(g))
         try: host.send(None)
         except package.CFunctionError: skip("this CPython makes that call through C")

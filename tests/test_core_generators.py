@@ -7,6 +7,8 @@ from core_tools import finish, host_of, pause, start, step
 
 from ohwait import CFunctionError, _core, ohwait
 
+pytestmark = pytest.mark.usefixtures("without_c_frames")  # 3.11 runs generators of a `for` through C.
+
 
 def looped(values: object):
     for value in values:

@@ -254,8 +254,8 @@ static inline void py_leave_loops(PyThreadState *ts, const py_loops *loops);
  * of the resuming code, is the outermost one's now; it will return to `caller`, in the loop `outer`. */
 static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrdiff_t image, py_frame *innermost,
                                   py_frame *lowest, py_frame *caller, void *outer);
-/* They have been left; their caller is to be found elsewhere now. */
-static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller);
+/* They have been left, by `lowest`; their caller is to be found elsewhere now. */
+static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller, py_frame *lowest);
 
 /* `frame` is a coroutine (or generator) at an await whose awaited frame runs in the same loop. */
 static inline bool py_awaits_callee(const py_frame *frame);
@@ -265,9 +265,10 @@ static inline bool py_stands_at_yield(const py_frame *frame);
 static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates);
 static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);          /* it stands at its await */
 
-/* Calls counted by loops and C functions: given back (how many is returned), with `depth` bytes of C stack left over,
- * and the Python frames from `caller` on; and taken again. */
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller);
+/* Calls counted by loops and C functions (`counted`, where PY_COUNTS_C_CALLS_TOO): given back (how many is returned), with
+ * `depth` bytes of C stack left over, and the Python frames from `caller` on; and taken again. */
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, int counted, size_t depth, const py_frame *caller);
+static inline size_t py_recursion_field(void);      /* offset of the counter in the thread state, if it counts all */
 static inline void py_enter_c_calls(PyThreadState *ts, int units);
 static inline void py_leave_one_loop(PyThreadState *ts);     /* only what a loop has counted itself */
 static inline int py_c_recursion_left(PyThreadState *ts);                        /* 0 where they are not counted */

@@ -121,7 +121,7 @@ static inline void py_enter_loops(PyThreadState *ts, const py_loops *loops, ptrd
 #endif
 }
 
-static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller)
+static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *caller, py_frame *lowest)
 {
 #if PY_HAS_CFRAMES
     ts->cframe = outer;
@@ -129,6 +129,11 @@ static inline void py_return_to_loop(PyThreadState *ts, void *outer, py_frame *c
 #else
     (void)outer;
     ts->current_frame = caller;
+#endif
+#if PY_CLEARS_FAILED_FRAMES
+    lowest->previous = caller;      /* gen_send_ex2 compares them, and forgets this then */
+#else
+    (void)lowest;
 #endif
 }
 
@@ -201,9 +206,10 @@ static inline int py_fair_c_recursion(PyThreadState *ts, size_t depth)
     return PY_C_RECURSION_MAXIMUM - (int)(depth / BYTES_A_UNIT);
 }
 
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, int counted, size_t depth,
+                                   const py_frame *caller)
 {
-    (void)caller;
+    (void)counted, (void)caller;
     int units = PY_UNITS_A_LOOP * loops, fair = py_fair_c_recursion(ts, depth);
     if (PY_C_RECURSION_LEFT(ts) + units < fair) {
         units = fair - PY_C_RECURSION_LEFT(ts);
@@ -215,26 +221,37 @@ static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, c
 static inline void py_enter_c_calls(PyThreadState *ts, int units) { PY_C_RECURSION_LEFT(ts) -= units; }
 
 static inline int py_c_recursion_left(PyThreadState *ts) { return PY_C_RECURSION_LEFT(ts); }
-#elif !defined(PY_ENTRY_OWNER)      /* one counter for both kinds of calls */
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
+#elif PY_COUNTS_C_CALLS_TOO
+/* `counted` has been read off the machine code, with good luck: it must not add up if that was wrong. */
+enum { PY_BYTES_A_C_CALL = 64 };    /* that is counted: at least */
+
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, int counted, size_t depth,
+                                   const py_frame *caller)
 {
-    (void)loops, (void)depth;
-    int fair = ts->recursion_limit;
+    (void)loops;
+    int highest = ts->recursion_limit, lowest;
     for (const py_frame *frame = caller; frame != NULL; frame = frame->previous) {
-        fair--;
+        highest--;
     }
-    int units = ts->recursion_remaining < fair ? fair - ts->recursion_remaining : 0;
-    py_add_recursion(ts, units);
-    return units;
+    lowest = highest - (int)(depth / PY_BYTES_A_C_CALL);
+    if (ts->recursion_remaining + counted > highest) {
+        counted = highest - ts->recursion_remaining;
+    }
+    else if (ts->recursion_remaining + counted < lowest) {
+        counted = lowest - ts->recursion_remaining;
+    }
+    py_add_recursion(ts, counted);
+    return counted;
 }
 
 static inline void py_enter_c_calls(PyThreadState *ts, int units) { py_add_recursion(ts, -units); }
 
 static inline int py_c_recursion_left(PyThreadState *ts) { (void)ts; return 0; }
 #else
-static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller)
+static inline int py_leave_c_calls(PyThreadState *ts, int loops, int counted, size_t depth,
+                                   const py_frame *caller)
 {
-    (void)ts, (void)loops, (void)depth, (void)caller;
+    (void)ts, (void)loops, (void)counted, (void)depth, (void)caller;
     return 0;
 }
 
@@ -242,6 +259,15 @@ static inline void py_enter_c_calls(PyThreadState *ts, int units) { (void)ts, (v
 
 static inline int py_c_recursion_left(PyThreadState *ts) { (void)ts; return 0; }
 #endif
+
+static inline size_t py_recursion_field(void)
+{
+#if PY_COUNTS_C_CALLS_TOO
+    return offsetof(PyThreadState, recursion_remaining);
+#else
+    return 0;
+#endif
+}
 
 static inline void py_leave_one_loop(PyThreadState *ts)
 {
@@ -321,9 +347,6 @@ static inline uint64_t py_thread_number(PyThreadState *ts) { return ts->id; }
 
 static inline const char *py_stack_mismatch(void)
 {
-#ifdef PY_STACK_PATH_IS_UNFINISHED
-    return PY_STACK_PATH_IS_UNFINISHED;
-#endif
 #if PY_CACHED_CHUNK_SINCE != 0
     if ((Py_Version >= PY_CACHED_CHUNK_SINCE) != (PY_VERSION_HEX >= PY_CACHED_CHUNK_SINCE)) {
         return "ohwait was compiled for another patch release of this CPython, with another data stack";

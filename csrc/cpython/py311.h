@@ -33,13 +33,14 @@
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 #define PY_FAILED_MAY_BE_SUSPENDED 0                /* gen_send_ex2 clears the frame */
+#define PY_CLEARS_FAILED_FRAMES 1                   /* ... which survive.h answers */
 #define PY_SLOTS_BELOW_SENT 1                       /* of a landing, where a value is sent */
 #define PY_CHAINS_COPIED_AT_END 1                   /* references of a landing, beside that which ~ has */
 #define PY_THROW_POPS_AWAITED 1                     /* when its throw() has failed */
-#define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */
+#define PY_COUNTS_C_CALLS 1
+#define PY_COUNTS_C_CALLS_TOO 1                     /* by the counter of Python calls */
 #define PY_HAS_CFRAMES 1
 #define PY_TRACES_BY_LOOP 1
-#define PY_STACK_PATH_IS_UNFINISHED "ohwait does not suspend through C functions on CPython 3.11 yet"
 #define PY_INLINES_AWAIT 0
 #define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
 #define PY_CACHED_CHUNK_SINCE 0
@@ -115,6 +116,7 @@ static inline int py_recursion_left(PyThreadState *ts)
 }
 
 #include "cpython/await.h"
+#include "cpython/survive.h"
 
 #include "cpython/report_tracing.h"
 
@@ -138,7 +140,10 @@ static const py_instruction py_landing_code[] = {
     /* 12 */ {PRECALL, INLINE_CACHE_ENTRIES_PRECALL, PY_ARG, 0},
     /* 13 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
     /* 14 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
-    /* 15 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
+    /* 15 */ {COPY, 0, PY_ARG, 1},
+    /* 16 */ {POP_JUMP_FORWARD_IF_TRUE, 0, PY_FORWARD, 18},
+    /* 17 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
+    /* 18 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 2},       /* it waits on */
 };
 static const py_landing py_landings[] = {
     {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 9, 14, true, false},

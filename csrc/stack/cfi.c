@@ -379,7 +379,7 @@ static void keep(const table *t, ohw_row *row)
 
 ohw_row ohw_cfi_row(uintptr_t pc)
 {
-    ohw_row row = {.pc = pc};
+    ohw_row row = {.pc = pc, .note = -1};
     struct ohw_bases bases = {NULL, NULL, NULL};
     /* The call's last byte: after a call of a function that never returns, the next function may begin. */
     const void *start = _Unwind_Find_FDE((void *)(pc - 1), &bases);

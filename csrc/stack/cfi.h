@@ -28,6 +28,7 @@ typedef struct {
     uintptr_t function;         /* where the function starts; 0 unknown */
     bool known;                 /* all that follows holds */
     bool return_signed;
+    int8_t note;                /* the walker's own (counted.c); negative: nothing yet */
     uint32_t saved;             /* bit i: registers[i] is OHW_RULE_AT, otherwise it is OHW_RULE_SAME */
     ohw_rule cfa;               /* OHW_RULE_IS or OHW_RULE_AT */
     ohw_rule return_address;    /* OHW_RULE_AT */

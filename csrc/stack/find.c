@@ -4,6 +4,7 @@
 #if OHW_ARCH_KNOWN
 
 #include "stack/bounds.h"
+#include "stack/counted.h"
 
 /* More than any C code uses sensibly; a larger distance means that two stacks have been confused. */
 enum { MAX_SLICE = 256 * 1024 * 1024 };
@@ -27,12 +28,14 @@ static const char *unwind(ohw_exit *exit, uintptr_t address)
         return "no memory is left to read unwind tables into";
     }
     do {
+        uintptr_t pc = exit->caller.pc;
         if (context_run != 0) {
-            exit->contexts += ohw_unwind_function_start(exit->caller.pc) == context_run;
+            exit->contexts += ohw_unwind_function_start(pc) == context_run;
         }
         if (!ohw_unwind_step(&exit->caller)) {
             return "a C function on the way was compiled without unwind tables (or at run time, by a JIT)";
         }
+        exit->c_calls += PY_COUNTS_C_CALLS_TOO ? ohw_calls_counted(pc, py_recursion_field()) : 0;
     } while (exit->caller.cfa <= address);
     for (int i = 0; i < OHW_ARCH_SAVED; i++) {
         if (exit->caller.where[i] == 0) {
@@ -131,5 +134,16 @@ bool ohw_find_resumer(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_e
     exit->loops = py_loops_down_to(ts, host, host, exit->lowest);
     return unwind(exit, py_loops_address(&exit->loops)) == NULL;
 }
+
+#if PY_CLEARS_FAILED_FRAMES
+bool ohw_find_outermost(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_exit *exit)
+{
+    memset(exit, 0, sizeof *exit);
+    exit->place = place;
+    exit->lowest = py_outermost_awaiter(host);
+    exit->loops = py_loops_down_to(ts, host, exit->lowest, exit->lowest);
+    return unwind(exit, py_loops_address(&exit->loops)) == NULL;
+}
+#endif
 
 #endif

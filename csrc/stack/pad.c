@@ -23,6 +23,7 @@ ohw_resumer *ohw_resumer_new(PyThreadState *ts, const ohw_slice *slice, const oh
     resumer->thread = ts;
     resumer->caller = (ohw_registers){.pc = exit->caller.pc, .sp = start};
     memcpy(resumer->caller.saved, exit->caller.registers, sizeof resumer->caller.saved);
+    resumer->lowest = exit->lowest;
     resumer->below = py_caller_of_loops(&exit->loops, exit->lowest);
     resumer->outer = py_outer_loop(ts, &exit->loops);
     resumer->evicted = (char *)start;
@@ -88,7 +89,7 @@ static void come_back(ohw_pad_record *pad, void *result)
     ohw_registers caller = resumer->caller;
     put_back(resumer);
     py_undo_bring_back(ts, &resumer->displaced, resumer->data.copied[0].bytes > 0 ? resumer->data.shared : NULL);
-    py_return_to_loop(ts, resumer->outer, resumer->below);
+    py_return_to_loop(ts, resumer->outer, resumer->below, resumer->lowest);
     py_unpin_data(&resumer->data);
     PyMem_RawFree(resumer);
     ohw_arch_leave(&caller, result);

@@ -10,6 +10,7 @@ typedef struct {
     ohw_pad_record pad;                 /* first: ohw_arch_pad finds it in a register of E1's caller */
     PyThreadState *thread;
     ohw_registers caller;               /* E3's */
+    py_frame *lowest;                   /* the frame in E3 */
     py_frame *below;                    /* Python frame of E3's caller, where it belongs */
     void *outer;                        /* and its loop, where the interpreter lists them */
     char *evicted;                      /* C stack from here on, `evicted_bytes` of it in bytes[], and a margin: what */

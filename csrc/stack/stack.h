@@ -65,6 +65,7 @@ struct ohw_exit {
     py_frame *outermost;        /* of the frames above the host */
     py_frame *lowest_on_data_stack;     /* of those above the host */
     int contexts;               /* entered in the slice */
+    int c_calls;                /* counted by its C functions, where CPython has one counter for all calls */
 };
 
 /* From `door` over C functions to the host; `walk` says OHW_CLEAR then, and `exit` is filled in; otherwise walk->reason
@@ -72,6 +73,10 @@ struct ohw_exit {
 void ohw_find_exit(PyThreadState *ts, py_frame *door, ohw_place *place, ohw_walk *walk, ohw_exit *exit);
 /* The loop that runs `host`, the current frame. */
 bool ohw_find_resumer(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_exit *exit);
+#if PY_CLEARS_FAILED_FRAMES
+/* The loop that runs the outermost of the coroutines that await `host`, the current frame. */
+bool ohw_find_outermost(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_exit *exit);
+#endif
 int ohw_find_init(void);
 
 /* ---- suspend.c ---- */
@@ -98,8 +103,9 @@ const char *ohw_slice_objection(PyThreadState *ts, const ohw_slice *slice, const
 
 /* Called by a landing's C step, in E3, with an exception set: E3 returns with it, and the coroutines that it runs stay
  * suspended where they were.  `extra`: entry of the host's value stack, above those of ohw_waiting, that is dropped.
- * Returns if CPython cannot cope with that; then the exception is raised in the host. */
-void ohw_decline(PyThreadState *ts, py_frame *host, int extra);
+ * Where PY_CLEARS_FAILED_FRAMES it returns what the landing must yield to that end (a new reference).  NULL: CPython
+ * cannot cope with it, and the exception is raised in the host. */
+PyObject *ohw_decline(PyThreadState *ts, py_frame *host, int extra);
 
 #endif
 

@@ -158,8 +158,8 @@ _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *
     ohw_park_coroutines(ts, host, landing, exit);
     slice->calls = walk->frames;
     py_add_recursion(ts, slice->calls);
-    slice->c_calls = py_leave_c_calls(ts, exit->loops.count, PY_COUNTS_C_CALLS ? stack_depth(slice->end) : 0,
-                                      caller);
+    slice->c_calls = py_leave_c_calls(ts, exit->loops.count, exit->c_calls,
+                                      PY_COUNTS_C_CALLS ? stack_depth(slice->end) : 0, caller);
     py_forget_sampled_frames(ts, caller);
     py_pacify_landing(ts, landing);
     lifted->away = true;

@@ -184,6 +184,12 @@ uintptr_t ohw_unwind_function_start(uintptr_t pc)
     return row->pc == pc ? row->function : ohw_unwind_is_loaded(pc) ? ohw_cfi_row(pc).function : 0;
 }
 
+int8_t *ohw_unwind_note(uintptr_t pc)
+{
+    ohw_row *row = cache.size == 0 ? NULL : place_of(pc);
+    return row != NULL && row->pc == pc ? &row->note : NULL;
+}
+
 void ohw_unwind_counts(size_t *decoded, size_t *kept)
 {
     *decoded = cache.decoded;

@@ -37,6 +37,10 @@ bool ohw_unwind_is_loaded(uintptr_t pc);
 /* Start of the function that a return address is in (of the part of it, where a compiler has split one); 0: unknown. */
 uintptr_t ohw_unwind_function_start(uintptr_t pc);
 
+/* Where something can be noted with a return address that a step has started from, until that code is unloaded; negative
+ * at first.  Valid until the next step; NULL: nowhere. */
+int8_t *ohw_unwind_note(uintptr_t pc);
+
 /* Rows decoded since import, and rows kept now. */
 void ohw_unwind_counts(size_t *decoded, size_t *kept);
 

@@ -6,6 +6,7 @@
 
 /* ---- unwinding: columns of DWARF's tables (figure 3.36) ---- */
 
+#define OHW_ARCH_READS_CODE             /* x86_64_code.c */
 #define OHW_DWARF_SAVED {3, 6, 12, 13, 14, 15}
 #define OHW_DWARF_SP 7
 #define OHW_DWARF_PC 16
