@@ -91,6 +91,9 @@ typedef struct {
     bool in_place;              /* the data stack ends just where they begin */
 } py_data_displaced;
 
+/* An element of a list of the collector's. */
+typedef struct { uintptr_t next, previous; } py_ring;
+
 /* What happens to a suspended frame, as profilers, tracers and sys.monitoring are told. */
 typedef enum { PY_YIELDS, PY_RESUMES, PY_THROWS } py_event;
 
@@ -276,6 +279,11 @@ static inline void py_enter_contexts(PyThreadState *ts, py_contexts contexts);  
 /* In a tool's callback other than at a line, an instruction, the start or the return of a function. */
 static inline bool py_in_delicate_callback(PyThreadState *ts);
 static inline bool py_collecting(PyThreadState *ts);        /* the cyclic garbage collector is at work */
+/* Its lists are rings.  What begins and ends one lies in the C frame of the collector's that uses the list, all other
+ * elements before objects: an object that goes writes into its neighbours, no matter who runs meanwhile.  The lowest
+ * bits of a word may be flags, except in what begins a list. */
+static inline bool py_leads_to(uintptr_t word, const py_ring *element);
+static inline void py_lead_to(uintptr_t *word, const py_ring *element);
 static inline uint64_t py_thread_number(PyThreadState *ts); /* never used twice */
 
 /* The data stack from the frame `lowest` up.  Reads only. */
@@ -295,6 +303,7 @@ static inline void py_undo_bring_back(PyThreadState *ts, const py_data_displaced
 #include OHWAIT_CPYTHON_HEADER
 #include "cpython/chunks.h"
 #include "cpython/shared.h"
+#include "cpython/collector.h"
 #include "cpython/loops.h"
 
 #endif

@@ -306,7 +306,6 @@ static inline bool py_in_delicate_callback(PyThreadState *ts)
 #endif
 }
 
-static inline bool py_collecting(PyThreadState *ts) { return ts->interp->gc.collecting; }
 
 static inline uint64_t py_thread_number(PyThreadState *ts) { return ts->id; }
 
