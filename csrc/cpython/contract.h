@@ -267,6 +267,11 @@ static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);         
  * and the Python frames from `caller` on; and taken again. */
 static inline int py_leave_c_calls(PyThreadState *ts, int loops, size_t depth, const py_frame *caller);
 static inline void py_enter_c_calls(PyThreadState *ts, int units);
+/* Deallocations of containers, one in the other, which are put off when there are too many: given back, and taken again.
+ * Those that the code below the loops has begun cannot be told apart and are among them; once they have ended, less
+ * than none is counted for a while, and deallocations are put off that much later. */
+static inline int py_leave_deallocations(PyThreadState *ts);
+static inline void py_enter_deallocations(PyThreadState *ts, int count);
 static inline void py_leave_one_loop(PyThreadState *ts);     /* only what a loop has counted itself */
 static inline int py_c_recursion_left(PyThreadState *ts);                        /* 0 where they are not counted */
 

@@ -42,6 +42,7 @@
 #define PY_STACK_PATH_IS_UNFINISHED "ohwait does not suspend through C functions on CPython 3.11 yet"
 #define PY_INLINES_AWAIT 0
 #define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
+#define PY_DEALLOCATIONS(ts) ((ts)->trash_delete_nesting)
 #define PY_CACHED_CHUNK_SINCE 0
 #define PY_HAS_CACHED_CHUNK 0
 

@@ -160,6 +160,7 @@ _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *
     py_add_recursion(ts, slice->calls);
     slice->c_calls = py_leave_c_calls(ts, exit->loops.count, PY_COUNTS_C_CALLS ? stack_depth(slice->end) : 0,
                                       caller);
+    slice->deallocations = py_leave_deallocations(ts);
     py_forget_sampled_frames(ts, caller);
     py_pacify_landing(ts, landing);
     lifted->away = true;
