@@ -100,6 +100,9 @@ class One:
         return False
 
     def drop(self) -> bool:
+        if self.rand.random() < 0.5:  # for the collector, wherever it is called
+            cycle: list[Any] = [self.driven]
+            cycle.append(cycle)
         del self.driven
         return False
 
@@ -109,6 +112,8 @@ class One:
 
 def collector(rand: Any) -> Callable[[], object]:
     threshold = rand.choice([0, 0, 700, 50, 1])
+    if rand.random() < 0.3:
+        return lambda: at_some_depth(rand, gc.collect)
     return lambda: gc.set_threshold(threshold)
 
 
