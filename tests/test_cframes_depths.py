@@ -24,7 +24,7 @@ from cframes_tools import (
     waiting,
     waiting_by_c,
 )
-from core_tools import below, finish, function_names, host_of, pause, start
+from core_tools import below, finish, function_names, host_of, passes, pause, start
 
 from ohwait import _core, ohwait
 
@@ -276,3 +276,21 @@ def test_a_c_function_below_a_coroutine_below_a_c_function() -> None:
                     results.append(stop.value)
     assert len(results) == 4 and results == [results[0]] * 4
     assert len(results[0]) == 10 and came == [came[0]] * 4
+
+
+@pytest.mark.unrepeatable("a subprocess")
+def test_what_the_collector_closes_at_other_depths_of_the_stack() -> None:
+    passes("collect_at_depths.py")
+
+
+def test_more_nested_calls_than_are_noted_at_first() -> None:
+    """Hosts of calls that run are noted (csrc/frames/lift.c), all of these at once."""
+
+    async def nested_coroutine(depth: int) -> int:
+        return 1 + by_c(lambda: ohwait(nested_coroutine(depth - 1))) if depth else await pause(0)
+
+    coroutine = nested_coroutine(90)
+    assert coroutine.send(None) == 0
+    with pytest.raises(StopIteration) as stopped:
+        coroutine.send(10)
+    assert stopped.value.value == 100

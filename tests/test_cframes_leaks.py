@@ -10,6 +10,7 @@ import json
 import operator
 import re
 import sys
+import weakref
 from typing import Any
 
 import pytest
@@ -25,8 +26,9 @@ from cframes_tools import (
     side_by_side,
     thrown,
 )
+from core_tools import finish, host_of, pause
 
-from ohwait import _core
+from ohwait import _core, ohwait
 
 pytestmark = [needs_c_frames, pytest.mark.unrepeatable("it repeats itself, with more warm-ups")]
 scenarios = Scenarios()
@@ -117,3 +119,29 @@ def after_some(way: Any, scenario: Scenario, rand: Any) -> int:
     gc.collect()
     _core.free_spares()
     return sys.getallocatedblocks() - before
+
+
+def test_containers_go_while_many_finalizers_of_what_they_held_are_suspended() -> None:
+    """CPython counts containers that go inside of one another, and puts off all further ones from some fifty on."""
+
+    class Waits:
+        def __del__(self) -> None:
+            ohwait(pause())
+
+    class Noted:
+        pass
+
+    def drop() -> None:
+        held = [([Waits()],)]
+        del held
+
+    suspended = []
+    for _ in range(100):
+        suspended.append(host_of(drop))
+        suspended[-1].send(None)
+        noted = Noted()
+        reference, containers = weakref.ref(noted), [([noted],)]
+        del noted, containers
+        assert reference() is None
+    for coroutine in reversed(suspended):
+        finish(coroutine)

@@ -94,6 +94,9 @@ typedef struct {
     bool in_place;              /* the data stack ends just where they begin */
 } py_data_displaced;
 
+/* An element of a list of the collector's. */
+typedef struct { uintptr_t next, previous; } py_ring;
+
 /* What happens to a suspended frame, as profilers, tracers and sys.monitoring are told. */
 typedef enum { PY_YIELDS, PY_RESUMES, PY_THROWS } py_event;
 
@@ -270,6 +273,11 @@ static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);         
 static inline int py_leave_c_calls(PyThreadState *ts, int loops, int counted, size_t depth, const py_frame *caller);
 static inline size_t py_recursion_field(void);      /* offset of the counter in the thread state, if it counts all */
 static inline void py_enter_c_calls(PyThreadState *ts, int units);
+/* Deallocations of containers, one in the other, which are put off when there are too many: given back, and taken again.
+ * Those that the code below the loops has begun cannot be told apart and are among them; once they have ended, less
+ * than none is counted for a while, and deallocations are put off that much later. */
+static inline int py_leave_deallocations(PyThreadState *ts);
+static inline void py_enter_deallocations(PyThreadState *ts, int count);
 static inline void py_leave_one_loop(PyThreadState *ts);     /* only what a loop has counted itself */
 static inline int py_c_recursion_left(PyThreadState *ts);                        /* 0 where they are not counted */
 
@@ -282,6 +290,11 @@ static inline void py_enter_contexts(PyThreadState *ts, py_contexts contexts);  
 /* In a tool's callback other than at a line, an instruction, the start or the return of a function. */
 static inline bool py_in_delicate_callback(PyThreadState *ts);
 static inline bool py_collecting(PyThreadState *ts);        /* the cyclic garbage collector is at work */
+/* Its lists are rings.  What begins and ends one lies in the C frame of the collector's that uses the list, all other
+ * elements before objects: an object that goes writes into its neighbours, no matter who runs meanwhile.  The lowest
+ * bits of a word may be flags, except in what begins a list. */
+static inline bool py_leads_to(uintptr_t word, const py_ring *element);
+static inline void py_lead_to(uintptr_t *word, const py_ring *element);
 static inline uint64_t py_thread_number(PyThreadState *ts); /* never used twice */
 
 /* The data stack from the frame `lowest` up.  Reads only. */
@@ -301,6 +314,7 @@ static inline void py_undo_bring_back(PyThreadState *ts, const py_data_displaced
 #include OHWAIT_CPYTHON_HEADER
 #include "cpython/chunks.h"
 #include "cpython/shared.h"
+#include "cpython/collector.h"
 #include "cpython/loops.h"
 
 #endif

@@ -278,6 +278,31 @@ static inline void py_leave_one_loop(PyThreadState *ts)
 #endif
 }
 
+/* ---- containers that are deallocated one in the other, counted until 3.12 (_PyTrash_begin, Objects/object.c) ---- */
+
+static inline int py_leave_deallocations(PyThreadState *ts)
+{
+    int count = 0;
+#ifdef PY_DEALLOCATIONS
+    if (PY_DEALLOCATIONS(ts) > 0) {
+        count = PY_DEALLOCATIONS(ts);
+        PY_DEALLOCATIONS(ts) = 0;
+    }
+#else
+    (void)ts;
+#endif
+    return count;
+}
+
+static inline void py_enter_deallocations(PyThreadState *ts, int count)
+{
+#ifdef PY_DEALLOCATIONS
+    PY_DEALLOCATIONS(ts) += count;
+#else
+    (void)ts, (void)count;
+#endif
+}
+
 /* ---- contexts (Python/context.c) ---- */
 
 static inline py_contexts py_leave_contexts(PyThreadState *ts, int count)
@@ -341,7 +366,6 @@ static inline bool py_in_delicate_callback(PyThreadState *ts)
 #endif
 }
 
-static inline bool py_collecting(PyThreadState *ts) { return ts->interp->gc.collecting; }
 
 static inline uint64_t py_thread_number(PyThreadState *ts) { return ts->id; }
 

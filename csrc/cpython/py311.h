@@ -43,6 +43,7 @@
 #define PY_TRACES_BY_LOOP 1
 #define PY_INLINES_AWAIT 0
 #define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
+#define PY_DEALLOCATIONS(ts) ((ts)->trash_delete_nesting)
 #define PY_CACHED_CHUNK_SINCE 0
 #define PY_HAS_CACHED_CHUNK 0
 

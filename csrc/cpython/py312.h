@@ -55,6 +55,7 @@
 #define PY_SEND_TO_SUSPENDED INLINE_CACHE_ENTRIES_SEND          /* and to where a suspended frame stands */
 #define PY_SUSPENDED(delegates) ((void)(delegates), FRAME_SUSPENDED)
 #define PY_IS_INSTRUMENTED(opcode) ((opcode) == INSTRUMENTED_LINE || (opcode) == INSTRUMENTED_INSTRUCTION)
+#define PY_DEALLOCATIONS(ts) ((ts)->trash.delete_nesting)
 #define PY_CACHED_CHUNK_SINCE 0
 #define PY_HAS_CACHED_CHUNK 0
 #define PY_C_RECURSION_LEFT(ts) ((ts)->c_recursion_remaining)

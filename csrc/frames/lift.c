@@ -182,16 +182,27 @@ void ohw_give_back_room(ohw_lifted *lifted)
     }
 }
 
-/* Hosts that are attached: few at a time.  One that did not fit may be any host. */
-enum { MAX_ATTACHED = 64 };
+/* Hosts that are attached, as many as calls are nested; mostly few.  One that could not be noted may be any host. */
 static struct {
-    const py_frame *hosts[MAX_ATTACHED];
-    int count, unknown;
+    const py_frame **hosts;
+    int count, room, unknown;
 } attached;
+
+static bool make_room_for_attached(void)
+{
+    enum { FIRST = 64 };
+    int room = attached.room == 0 ? FIRST : 2 * attached.room;
+    const py_frame **hosts = PyMem_RawRealloc(attached.hosts, (size_t)room * sizeof *hosts);
+    if (hosts != NULL) {
+        attached.hosts = hosts;
+        attached.room = room;
+    }
+    return hosts != NULL;
+}
 
 void ohw_note_attached(const py_frame *host)
 {
-    if (attached.count < MAX_ATTACHED) {
+    if (attached.count < attached.room || make_room_for_attached()) {
         attached.hosts[attached.count++] = host;
     }
     else {

@@ -3,6 +3,8 @@
 
 #if OHW_ARCH_KNOWN
 
+#include "stack/rings.h"
+
 _Static_assert(OHW_EVICTED_MARGIN >= sizeof(py_frame), "the interpreter's own frames fit");
 enum { RED_ZONE = 512 };
 
@@ -28,6 +30,7 @@ ohw_resumer *ohw_resumer_new(PyThreadState *ts, const ohw_slice *slice, const oh
     resumer->outer = py_outer_loop(ts, &exit->loops);
     resumer->evicted = (char *)start;
     resumer->evicted_bytes = evicted;
+    resumer->rings = py_collecting(ts);
     resumer->displaced = *displaced;
     resumer->data = slice->data;
     return resumer;
@@ -40,6 +43,9 @@ void ohw_resumer_evict(ohw_resumer *resumer)
     memcpy(ohw_parked(resumer), displaced->parked, displaced->bytes);
     if (resumer->evicted_bytes == 0 && displaced->bytes == 0) {
         return;
+    }
+    if (resumer->rings) {
+        ohw_move_rings(resumer->evicted, resumer->bytes, resumer->evicted_bytes);
     }
     for (py_frame *frame = resumer->below, *next; frame != NULL; frame = next) {
         py_frame *now = ohw_evicted(resumer, frame);
@@ -61,6 +67,9 @@ static void put_back(ohw_resumer *resumer)
     memcpy(displaced->parked, ohw_parked(resumer), displaced->bytes);
     if (resumer->evicted_bytes == 0 && displaced->bytes == 0) {
         return;
+    }
+    if (resumer->rings) {
+        ohw_move_rings(resumer->bytes, resumer->evicted, resumer->evicted_bytes);
     }
     for (py_frame *frame = resumer->below, *next; frame != NULL; frame = next) {
         py_frame *copy = ohw_evicted(resumer, frame);

@@ -15,6 +15,7 @@ typedef struct {
     void *outer;                        /* and its loop, where the interpreter lists them */
     char *evicted;                      /* C stack from here on, `evicted_bytes` of it in bytes[], and a margin: what */
     size_t evicted_bytes;               /* begins in it may reach beyond, into what stays where it is */
+    bool rings;                         /* the collector's lists may begin in it (rings.c) */
     py_data_displaced displaced;        /* the data stack; its parked part follows in bytes[] */
     py_data_aside data;                 /* the slice's; pinned while the slice runs on a chunk that is nobody else's */
     char bytes[];

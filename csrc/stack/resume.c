@@ -106,6 +106,7 @@ static _Noreturn void commit(PyThreadState *ts, ohw_slice *slice, ohw_lifted *li
     py_enter_loops(ts, &slice->loops, image, slice->door, exit->lowest, caller, outer);
     py_set_exception_state(ts, lifted->exception_state);
     py_enter_c_calls(ts, slice->c_calls);
+    py_enter_deallocations(ts, slice->deallocations);
     py_add_recursion(ts, -slice->calls);
     py_enter_contexts(ts, slice->contexts);
     restore_host(slice, lifted);

@@ -24,7 +24,7 @@ struct ohw_slice {
     py_data_aside data;
 
     py_contexts contexts;               /* Owned */
-    int calls, c_calls;                 /* given back to the thread */
+    int calls, c_calls, deallocations;  /* given back to the thread */
     int host_depth;                     /* as the host's frame says; negative: only E1 knows */
     int host_slots;                     /* copied of its value stack: all */
 

@@ -153,6 +153,7 @@ _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *
     lifted->exception_state = py_exception_state(ts);
     park_host(slice, host, lifted, landing, chain);
     slice->contexts = py_leave_contexts(ts, exit->contexts);
+    slice->deallocations = py_leave_deallocations(ts);
     py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
     py_leave_loops(ts, &exit->loops);
     ohw_park_coroutines(ts, host, landing, exit);
