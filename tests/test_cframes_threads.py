@@ -8,6 +8,7 @@ import itertools
 import random
 import sys
 import threading
+import types
 from typing import Any
 
 import pytest
@@ -102,6 +103,69 @@ def test_resuming_on_another_thread_is_refused_and_loses_nothing(how: str) -> No
         error.__traceback__ = error.__context__ = None
         del error
     assert coroutine.cr_frame is not None
+    assert finish(coroutine, ["here"]) == "here"
+
+
+async def _awaiting() -> Any:
+    return waiting_by_c("inner")
+
+
+async def _awaiting_while_handling() -> Any:
+    try:
+        raise KeyError
+    except KeyError as error:
+        result = await _awaiting()
+        assert sys.exc_info()[1] is error or _core.BUILD["cpython"] == "3.12"  # gen_send_ex2 clears it there.
+        return result
+
+
+@types.coroutine
+def _delegating() -> Any:
+    return (yield from _awaiting_while_handling())
+
+
+async def _three_deep() -> Any:
+    return await _delegating()
+
+
+@loses_nothing
+@pytest.mark.parametrize("make", [_awaiting_while_handling, _three_deep], ids=["one", "three"])
+@pytest.mark.parametrize("tool", [None, sys.settrace, sys.setprofile], ids=["", "traced", "profiled"])
+def test_those_that_await_it_go_on_waiting_as_well(make: Any, tool: Any) -> None:
+    def step() -> Any:
+        if tool is not None:
+            tool(callback)
+        try:
+            return coroutine.send("elsewhere")
+        finally:
+            if tool is not None:
+                tool(None)
+
+    def callback(*args: object) -> Any:
+        return callback
+
+    coroutine = make()
+    assert coroutine.send(None) == "inner"
+    for depth in (0, 1, 20):
+        error = in_thread(lambda depth=depth: below(depth, step))
+        assert isinstance(error, package.OhwaitError), error
+        error.__traceback__ = error.__context__ = None
+        del error
+    assert finish(coroutine, ["here"]) == "here"
+
+
+@event_loop
+@loses_nothing
+def test_a_task_of_another_thread_gets_the_error_and_ends_nothing() -> None:
+    coroutine = _three_deep()
+    assert coroutine.send(None) == "inner"
+
+    async def main() -> str:
+        with pytest.raises(package.OhwaitError, match="thread"):
+            await asyncio.create_task(coroutine)
+        return "refused"
+
+    assert in_thread(lambda: asyncio.run(main())) == "refused"
     assert finish(coroutine, ["here"]) == "here"
 
 
