@@ -156,13 +156,18 @@ static const py_landing *shape_for(int slots)
 
 ohw_waiting ohw_waiting_at(const PyCodeObject *landing)
 {
+    static ohw_waiting known[Py_ARRAY_LENGTH(py_landings)];
     const py_landing *shape = shape_for(landing->co_stacksize);
-    int yield = 0;
-    while (shape->code[yield].opcode != YIELD_VALUE) {
-        yield++;
+    ohw_waiting *waiting = &known[shape - py_landings];
+    if (waiting->entries == 0) {
+        int yield = 0;
+        while (shape->code[yield].opcode != YIELD_VALUE) {
+            yield++;
+        }
+        bool delegates = shape == py_landings;      /* the others make do with a plain yield */
+        *waiting = (ohw_waiting){unit_of(shape->code, yield + 1), shape->stack - 1, delegates};
     }
-    bool delegates = shape == py_landings;      /* the others make do with a plain yield */
-    return (ohw_waiting){unit_of(shape->code, yield + 1), shape->stack - 1, delegates};
+    return *waiting;
 }
 
 static PyCodeObject *make_landing(PyCodeObject *code, int call_site)

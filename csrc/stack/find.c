@@ -4,6 +4,7 @@
 #if OHW_ARCH_KNOWN
 
 #include "stack/bounds.h"
+#include "stack/ways.h"
 
 /* More than any C code uses sensibly; a larger distance means that two stacks have been confused. */
 enum { MAX_SLICE = 256 * 1024 * 1024 };
@@ -23,14 +24,19 @@ static const char *unwind(ohw_exit *exit, uintptr_t address)
     if (address <= own.sp || address - own.sp > MAX_SLICE || !ohw_on_thread_stack(own.sp)) {
         return "this is not the thread's own C stack, or not the coroutine's";
     }
+    if (ohw_way_known(exit, address)) {
+        return NULL;
+    }
     if (!ohw_unwind_start(&exit->caller, &own)) {
         return "no memory is left to read unwind tables into";
     }
+    ohw_way way;
+    ohw_way_begin(&way, exit);
     do {
         if (context_run != 0) {
             exit->contexts += ohw_unwind_function_start(exit->caller.pc) == context_run;
         }
-        if (!ohw_unwind_step(&exit->caller)) {
+        if (!ohw_way_step(&way, exit)) {
             return "a C function on the way was compiled without unwind tables (or at run time, by a JIT)";
         }
     } while (exit->caller.cfa <= address);
@@ -39,6 +45,7 @@ static const char *unwind(ohw_exit *exit, uintptr_t address)
             exit->caller.where[i] = (uintptr_t)&exit->place->saved[i];
         }
     }
+    ohw_way_keep(&way, exit, address);
     return NULL;
 }
 

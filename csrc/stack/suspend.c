@@ -21,7 +21,8 @@ ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk
     if (ohw_current_greenlet(&greenlet) < 0) {
         return NULL;
     }
-    ohw_slice *slice = ohw_slice_allocate(stack + ohw_data_bytes(&data) + (size_t)host_slots * sizeof(py_word));
+    ohw_slice *slice = ohw_slice_allocate(exit->place, stack + ohw_data_bytes(&data) +
+                                                       (size_t)host_slots * sizeof(py_word));
     if (slice == NULL) {
         Py_XDECREF(greenlet);
         return NULL;
@@ -29,7 +30,6 @@ ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk
     slice->thread = ts;
     slice->thread_number = py_thread_number(ts);
     slice->greenlet = greenlet;
-    slice->place = exit->place;
     slice->end = exit->caller.cfa;
     memcpy(slice->where, exit->caller.where, sizeof slice->where);
     slice->pc_where = exit->caller.pc_where;
