@@ -165,7 +165,11 @@ static void *await_over_c(ohw_place *place, void *argument)
 
 static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitable)
 {
-    call now = {.ts = ts, .door = door, .awaitable = awaitable};
+    call now;                   /* mostly room for frames */
+    now.ts = ts;
+    now.door = door;
+    now.awaitable = awaitable;
+    now.chain = NULL;
     ohw_walk_to_host(py_caller(door), door, &now.walk);
 #if OHW_ARCH_KNOWN
     if (now.walk.obstacle == OHW_C_FUNCTION) {

@@ -12,8 +12,9 @@ ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk
 {
     size_t stack = exit->caller.cfa - (uintptr_t)exit->place;
     int host_slots = py_code(walk->host)->co_stacksize;
-    py_data_aside data = py_measure_data(ts, exit->lowest_on_data_stack);
+    py_data_aside data;
     PyObject *greenlet;
+    py_measure_data(ts, exit->lowest_on_data_stack, &data);
     if (data.ranges == 0) {
         PyErr_SetString(PyExc_MemoryError, "too many suspended calls share the data stack of this one");
         return NULL;
