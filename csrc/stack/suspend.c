@@ -8,13 +8,19 @@
 
 #include <assert.h>
 
+/* Not inline: written into registers first, it would be copied right from where it is being stored, and wait for that. */
+__attribute__((noinline)) static void measure(PyThreadState *ts, const py_frame *lowest, py_data_aside *data)
+{
+    py_measure_data(ts, lowest, data);
+}
+
 ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk *walk)
 {
     size_t stack = exit->caller.cfa - (uintptr_t)exit->place;
     int host_slots = py_code(walk->host)->co_stacksize;
     py_data_aside data;
     PyObject *greenlet;
-    py_measure_data(ts, exit->lowest_on_data_stack, &data);
+    measure(ts, exit->lowest_on_data_stack, &data);
     if (data.ranges == 0) {
         PyErr_SetString(PyExc_MemoryError, "too many suspended calls share the data stack of this one");
         return NULL;
@@ -74,8 +80,8 @@ static void link_copies(ohw_slice *slice, py_frame *door, const ohw_exit *exit)
     slice->door = door;
     slice->outermost = exit->outermost;
     slice->below = py_link(exit->outermost);
-    for (py_frame *frame = door, *next; ; frame = next) {
-        py_frame *copy = ohw_copy_of(slice, frame);
+    py_frame *copy = ohw_copy_of(slice, door);
+    for (py_frame *frame = door, *next, *its_copy; ; frame = next, copy = its_copy) {
         next = py_link(frame);
         if (copy != frame && py_on_data_stack(copy)) {
             py_moved(copy, frame);
@@ -84,7 +90,8 @@ static void link_copies(ohw_slice *slice, py_frame *door, const ohw_exit *exit)
             py_set_caller(copy, NULL);
             break;
         }
-        py_set_caller(copy, ohw_copy_of(slice, next));
+        its_copy = ohw_copy_of(slice, next);
+        py_set_caller(copy, its_copy);
     }
 }
 
