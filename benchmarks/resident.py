@@ -3,10 +3,11 @@
 import gc
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.driver import drive, suspending
-from benchmarks.shapes import Host, Hosts
+from benchmarks.driver import drive
+from benchmarks.shapes import Host
 
 _ROLLUP = Path("/proc/self/smaps_rollup")
 _STATUS = Path("/proc/self/status")
@@ -40,19 +41,19 @@ def resident_bytes() -> int:
     return peak_bytes() if kilobytes is None else kilobytes * 1024
 
 
-def bytes_of_chains(contender: Hosts, depth: int, chains: int) -> dict[str, float]:
-    """What a chain of `depth` takes when `chains` of them are suspended.
+def bytes_of_chains(new_chain: Callable[[], Host], chains: int) -> dict[str, float]:
+    """What a host that `new_chain()` makes takes, with the chain that it waits for, when `chains` of them are suspended.
 
     "byte" is what the process has grown by, "byte at the peak" by how much more its peak is than what it began with,
     until all of them have ended; both divided by the number of chains.
     """
     for _ in range(100):
-        drive(contender.one_wait(depth, suspending))
+        drive(new_chain())
     hosts: list[Host | None] = [None] * chains
     gc.collect()
     before, peak = resident_bytes(), peak_bytes()
     for index in range(chains):
-        host = contender.one_wait(depth, suspending)
+        host = new_chain()
         host.send(None)
         hosts[index] = host
     grown = resident_bytes() - before

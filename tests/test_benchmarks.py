@@ -76,6 +76,7 @@ def test_a_contender_suspends_as_often_as_it_is_asked_to(name, depth):
     assert yields(waits.new_chains(depth, driver.suspending, 3)) == 3
     assert yields(waits.many_waits(depth, driver.suspending, 4)) == 4
     assert yields(waits.failing(depth, driver.failing, 2)) == 2
+    assert yields(waits.inside(driver.suspending, 6)) == 6
     assert yields(waits.visit(driver.suspending, 5)) == 5
     assert yields(waits.new_chains(depth, driver.ready, 3)) == 0
 

@@ -4,8 +4,11 @@
 number.
 """
 
+from functools import partial
+
 from benchmarks.cases import QUICK_DEPTHS, Target
 from benchmarks.contenders import BARE
+from benchmarks.driver import suspending
 from benchmarks.resident import bytes_of_chains
 from benchmarks.shapes import Hosts
 
@@ -22,4 +25,4 @@ CHAINS = 10_000
 
 def gauge(contender: Hosts, depth: int) -> dict[str, float]:
     """Bytes of a chain, and what the whole process took at its peak for each."""
-    return bytes_of_chains(contender, depth, CHAINS)
+    return bytes_of_chains(partial(contender.one_wait, depth, suspending), CHAINS)

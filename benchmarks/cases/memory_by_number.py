@@ -3,7 +3,10 @@
 Chains of depth 5; what the kernel says this process has grown by is divided by their number.
 """
 
+from functools import partial
+
 from benchmarks.contenders import BARE
+from benchmarks.driver import suspending
 from benchmarks.resident import bytes_of_chains
 from benchmarks.shapes import Hosts
 
@@ -19,4 +22,4 @@ DEPTH = 5
 
 def gauge(contender: Hosts, chains: int) -> dict[str, float]:
     """Bytes of a chain, and what the whole process took at its peak for each."""
-    return bytes_of_chains(contender, DEPTH, chains)
+    return bytes_of_chains(partial(contender.one_wait, DEPTH, suspending), chains)

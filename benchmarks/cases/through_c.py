@@ -4,6 +4,7 @@ Native await cannot do that; its figure is of the nearest that one can write: ke
 method to call after `__init__`, `async with`, a decorator for coroutine functions.
 """
 
+from benchmarks.cases import Target
 from benchmarks.contenders import BARE
 from benchmarks.driver import seconds, suspending
 from benchmarks.shapes import KINDS, Hosts
@@ -13,6 +14,7 @@ AXIS = "what stands between"
 POINTS = KINDS
 QUICK = KINDS[:1]
 CONTENDERS = BARE
+TARGETS = (Target(KINDS[-1], 1 / 8, "awaitlet"),)
 
 
 def measure(contender: Hosts, kind: str, loops: int) -> float:

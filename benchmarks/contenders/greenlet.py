@@ -67,10 +67,17 @@ async def through(kind: str, make: MakeAwaitable, count: int) -> None:
             awaitable = chain.switch(await awaitable)
 
 
+async def inside(make: MakeAwaitable, count: int) -> None:
+    chain = greenlet(_chain.inside)
+    awaitable = chain.switch(make, count)
+    while chain:
+        awaitable = chain.switch(await awaitable)
+
+
 async def visit(make: MakeAwaitable, count: int) -> None:
     greenlet(_chain.nothing).switch()
     for _ in range(count):
         await make()
 
 
-HOSTS = Hosts(one_wait, new_chains, many_waits, failing, through, visit)
+HOSTS = Hosts(one_wait, new_chains, many_waits, failing, through, inside, visit)

@@ -105,10 +105,15 @@ async def through(kind: str, make: MakeAwaitable, count: int) -> None:
         await function(make)
 
 
+async def inside(make: MakeAwaitable, count: int) -> None:
+    keys = [await _key(make) for _ in range(count)]
+    sorted(range(count), key=keys.__getitem__)
+
+
 async def visit(make: MakeAwaitable, count: int) -> None:
     await _nothing()
     for _ in range(count):
         await make()
 
 
-HOSTS = Hosts(one_wait, new_chains, many_waits, failing, through, visit)
+HOSTS = Hosts(one_wait, new_chains, many_waits, failing, through, inside, visit)

@@ -40,6 +40,8 @@ class Hosts:
     """As `new_chains`; what each awaitable raises, a `Failure`, is caught by the host."""
     through: Callable[[str, MakeAwaitable, int], Host]
     """As `new_chains`, through what is named (one of `KINDS`)."""
+    inside: Callable[[MakeAwaitable, int], Host]
+    """One call of `sorted`, whose key function waits for (make)() (count) times."""
     visit: Callable[[MakeAwaitable, int], Host]
     """Goes where plain functions can wait, calls one that does not, and then itself awaits (make)() (count) times."""
 

@@ -6,7 +6,7 @@ from benchmarks.shapes import Failure, MakeAwaitable
 
 chain: ModuleType = globals()["chain"]
 
-once, repeatedly, nothing = chain.once, chain.repeatedly, chain.nothing
+once, repeatedly, inside_sort, nothing = chain.once, chain.repeatedly, chain.inside, chain.nothing
 
 
 async def one_wait(depth: int, make: MakeAwaitable) -> None:
@@ -34,6 +34,10 @@ async def through(kind: str, make: MakeAwaitable, count: int) -> None:
     function = chain.through[kind]
     for _ in range(count):
         function(make)
+
+
+async def inside(make: MakeAwaitable, count: int) -> None:
+    inside_sort(make, count)
 
 
 async def visit(make: MakeAwaitable, count: int) -> None:

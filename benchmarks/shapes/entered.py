@@ -7,7 +7,7 @@ from benchmarks.shapes import Enter, Failure, MakeAwaitable
 chain: ModuleType = globals()["chain"]
 enter: Enter = globals()["enter"]
 
-once, repeatedly, nothing = chain.once, chain.repeatedly, chain.nothing
+once, repeatedly, inside_sort, nothing = chain.once, chain.repeatedly, chain.inside, chain.nothing
 
 
 async def one_wait(depth: int, make: MakeAwaitable) -> None:
@@ -35,6 +35,10 @@ async def through(kind: str, make: MakeAwaitable, count: int) -> None:
     function = chain.through[kind]
     for _ in range(count):
         await enter(function, make)
+
+
+async def inside(make: MakeAwaitable, count: int) -> None:
+    await enter(inside_sort, make, count)
 
 
 async def visit(make: MakeAwaitable, count: int) -> None:

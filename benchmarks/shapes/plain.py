@@ -65,5 +65,9 @@ def _sorted(make: MakeAwaitable) -> object:
     return sorted((0,), key=lambda _: wait(make()) or 0)
 
 
-once, repeatedly, nothing = _once, _repeatedly, _nothing
+def _inside(make: MakeAwaitable, count: int) -> object:
+    return sorted(range(count), key=lambda _: wait(make()) or 0)
+
+
+once, repeatedly, inside, nothing = _once, _repeatedly, _inside, _nothing
 through = {"decorator with *args": _decorated, "__init__": _Thing, "with": _with, "sorted(key=)": _sorted}

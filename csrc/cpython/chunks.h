@@ -115,27 +115,26 @@ static inline void py_add_range(py_data_aside *aside, _PyStackChunk *chunk, PyOb
     aside->copied[aside->ranges++] = (py_range){start, (size_t)((char *)top - start)};
 }
 
-static inline py_data_aside py_measure_data(PyThreadState *ts, const py_frame *lowest)
+static inline void py_measure_data(PyThreadState *ts, const py_frame *lowest, py_data_aside *aside)
 {
-    py_data_aside aside = {.ranges = 1, .top = ts->datastack_top};
+    *aside = (py_data_aside){.ranges = 1, .top = ts->datastack_top};
     _PyStackChunk *chunk = ts->datastack_chunk;
     PyObject **top = ts->datastack_top;
     bool inside = false;
     while (!inside) {
         inside = (char *)lowest >= (char *)chunk->data && (char *)lowest < (char *)chunk + py_chunk_size(chunk);
         if (!inside || (PyObject **)lowest == &chunk->data[0]) {    /* the whole chunk is theirs */
-            aside.own_top = ts->datastack_chunk;
-            aside.own_bottom = chunk;
-            py_add_range(&aside, chunk, top);
+            aside->own_top = ts->datastack_chunk;
+            aside->own_bottom = chunk;
+            py_add_range(aside, chunk, top);
             chunk = chunk->previous;
             top = &chunk->data[chunk->top];
         }
     }
-    bool own = aside.own_bottom != NULL && (PyObject **)lowest == &((_PyStackChunk *)aside.own_bottom)->data[0];
+    bool own = aside->own_bottom != NULL && (PyObject **)lowest == &((_PyStackChunk *)aside->own_bottom)->data[0];
     char *start = own ? (char *)top : (char *)lowest;
-    aside.copied[0] = (py_range){start, (size_t)((char *)top - start)};
-    aside.shared = chunk;
-    return aside;
+    aside->copied[0] = (py_range){start, (size_t)((char *)top - start)};
+    aside->shared = chunk;
 }
 
 static inline int py_pin_data(py_data_aside *aside)

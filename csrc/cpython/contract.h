@@ -298,7 +298,7 @@ static inline void py_lead_to(uintptr_t *word, const py_ring *element);
 static inline uint64_t py_thread_number(PyThreadState *ts); /* never used twice */
 
 /* The data stack from the frame `lowest` up.  Reads only. */
-static inline py_data_aside py_measure_data(PyThreadState *ts, const py_frame *lowest);
+static inline void py_measure_data(PyThreadState *ts, const py_frame *lowest, py_data_aside *aside);
 static inline int py_pin_data(py_data_aside *aside);        /* -1 with MemoryError */
 static inline void py_unpin_data(py_data_aside *aside);
 /* `copies`: of all ranges, one behind the other. */

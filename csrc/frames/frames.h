@@ -15,7 +15,6 @@ typedef enum { OHW_CLEAR, OHW_NO_COROUTINE, OHW_C_FUNCTION } ohw_obstacle;
 enum { OHW_NOTED = 32 };
 
 typedef struct {
-    py_frame *noted[OHW_NOTED];     /* the frames from top on, as far as there is room: quicker than following them again */
     py_frame *top;          /* called the door; the host itself if there is no plain frame */
     py_frame *bottom;       /* called by the host; NULL if there is no plain frame */
     py_frame *room;         /* lowest frame of the chain on the data stack; NULL if there is none */
@@ -25,6 +24,7 @@ typedef struct {
     uint32_t listeners;     /* ohw_listeners_version() before anything of the suspension was reported */
     py_frame *c_caller;     /* OHW_C_FUNCTION: the Python frame that called the C function */
     const char *reason;     /* OHW_C_FUNCTION: why the stack path cannot serve, static text; NULL: it was not asked */
+    py_frame *noted[OHW_NOTED];     /* the frames from top on, as far as there is room: quicker than following them again */
 } ohw_walk;
 
 static inline bool ohw_is_host(py_frame *frame)

@@ -166,12 +166,17 @@ int ohw_slots_to_delegate(void)
 
 ohw_waiting ohw_waiting_at(const PyCodeObject *landing)
 {
+    static ohw_waiting known[Py_ARRAY_LENGTH(py_landings)];
     const py_landing *shape = shape_for(landing->co_stacksize, true);
-    int yield = 0;
-    while (shape->code[yield].opcode != YIELD_VALUE) {
-        yield++;
+    ohw_waiting *waiting = &known[shape - py_landings];
+    if (waiting->entries == 0) {
+        int yield = 0;
+        while (shape->code[yield].opcode != YIELD_VALUE) {
+            yield++;
+        }
+        *waiting = (ohw_waiting){unit_of(shape->code, yield + 1), shape->stack - 1, shape->delegates};
     }
-    return (ohw_waiting){unit_of(shape->code, yield + 1), shape->stack - 1, shape->delegates};
+    return *waiting;
 }
 
 static PyCodeObject *make_landing(PyCodeObject *code, int call_site, bool over_c)

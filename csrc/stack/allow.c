@@ -8,6 +8,7 @@
 static enum { UNKNOWN, GOOD, BAD } checked;
 static const char *reason;
 static bool forbidden;
+static int shared_anywhere;             /* threads for which that holds: */
 static _Thread_local int shared;        /* this thread's work goes on in others */
 
 /* Read only: can this stack be read, and is it read as libgcc reads it? */
@@ -32,7 +33,7 @@ const char *ohw_stack_status(void)
     if (forbidden) {
         return "it was switched off by ohwait.configure(c_frames=False) or OHWAIT_C_FRAMES=0";
     }
-    if (shared > 0) {
+    if (shared_anywhere > 0 && shared > 0) {
         return "this code runs in an executor, whose threads take turns, and a C stack stays on its thread";
     }
     if (checked == UNKNOWN) {
@@ -42,7 +43,11 @@ const char *ohw_stack_status(void)
     return reason;
 }
 
-void ohw_stack_share_thread(bool begins) { shared += begins ? 1 : -1; }
+void ohw_stack_share_thread(bool begins)
+{
+    shared += begins ? 1 : -1;
+    shared_anywhere += begins ? 1 : -1;
+}
 
 void ohw_stack_give_up(const char *why)
 {

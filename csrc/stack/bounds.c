@@ -47,27 +47,32 @@ static bool ask(ohw_bounds *bounds)
 
 static _Thread_local ohw_bounds own;    /* high 0: not asked yet */
 
+static ohw_bounds *asked(void)
+{
+    ohw_bounds *bounds = &own;          /* finding a thread's variable takes a call */
+    if (bounds->high == 0 && !ask(bounds)) {
+        *bounds = (ohw_bounds){0, 0};
+    }
+    return bounds;
+}
+
 bool ohw_stack_bounds(ohw_bounds *bounds)
 {
-    if (own.high == 0 && !ask(&own)) {
-        own = (ohw_bounds){0, 0};
-        return false;
-    }
-    *bounds = own;
-    return true;
+    *bounds = *asked();
+    return bounds->high != 0;
 }
 
 bool ohw_on_thread_stack(uintptr_t address)
 {
-    ohw_bounds bounds;
-    if (!ohw_stack_bounds(&bounds) || address >= bounds.high) {
+    ohw_bounds *bounds = asked();
+    if (address >= bounds->high) {
         return false;
     }
-    if (address >= bounds.low) {
+    if (address >= bounds->low) {
         return true;
     }
     /* The limit of the main thread's stack may have been raised meanwhile (resource.setrlimit). */
-    return ask(&own) && address >= own.low && address < own.high;
+    return ask(bounds) && address >= bounds->low && address < bounds->high;
 }
 
 #endif

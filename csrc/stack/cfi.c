@@ -369,8 +369,12 @@ static void keep(const table *t, ohw_row *row)
     row->return_address = *back;
     row->return_signed = t->return_signed;
     row->saved = 0;
+    row->relied_on = t->cfa.kind == OHW_RULE_IS && back->base == OHW_BASE_CFA ? t->cfa.base : OHW_BASE_NONE;
     for (int i = 0; i < OHW_ARCH_SAVED; i++) {
         row->registers[i] = t->rules[i];
+        if (t->rules[i].kind == OHW_RULE_AT && t->rules[i].base != OHW_BASE_CFA) {
+            row->relied_on = OHW_BASE_NONE;
+        }
         known = known && (t->rules[i].kind == OHW_RULE_SAME || t->rules[i].kind == OHW_RULE_AT);
         row->saved |= (uint32_t)(t->rules[i].kind == OHW_RULE_AT) << i;
     }

@@ -29,6 +29,9 @@ typedef struct {
     bool known;                 /* all that follows holds */
     bool return_signed;
     int8_t note;                /* the walker's own (counted.c); negative: nothing yet */
+    bool permanent;             /* set by whoever keeps rows: this code is never unloaded */
+    int8_t relied_on;           /* besides the stack pointer: index of the register that the CFA is computed from; */
+                                /* OHW_BASE_SP: nothing; OHW_BASE_NONE: something else */
     uint32_t saved;             /* bit i: registers[i] is OHW_RULE_AT, otherwise it is OHW_RULE_SAME */
     ohw_rule cfa;               /* OHW_RULE_IS or OHW_RULE_AT */
     ohw_rule return_address;    /* OHW_RULE_AT */

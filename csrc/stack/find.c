@@ -5,6 +5,7 @@
 
 #include "stack/bounds.h"
 #include "stack/counted.h"
+#include "stack/ways.h"
 
 /* More than any C code uses sensibly; a larger distance means that two stacks have been confused. */
 enum { MAX_SLICE = 256 * 1024 * 1024 };
@@ -20,19 +21,26 @@ int ohw_find_init(void)
 /* From the frame that left `place` up to the caller of the function whose C frame `address` is in. */
 static const char *unwind(ohw_exit *exit, uintptr_t address)
 {
-    ohw_registers own = ohw_place_registers(exit->place);
-    if (address <= own.sp || address - own.sp > MAX_SLICE || !ohw_on_thread_stack(own.sp)) {
+    uintptr_t start = (uintptr_t)(exit->place + 1);
+    if (address <= start || address - start > MAX_SLICE || !ohw_on_thread_stack(start)) {
         return "this is not the thread's own C stack, or not the coroutine's";
     }
+    if (ohw_way_known(exit, address)) {
+        return NULL;
+    }
+    ohw_registers own = ohw_place_registers(exit->place);
+    exit->contexts = exit->c_calls = 0;
     if (!ohw_unwind_start(&exit->caller, &own)) {
         return "no memory is left to read unwind tables into";
     }
+    ohw_way way;
+    ohw_way_begin(&way, exit);
     do {
         uintptr_t pc = exit->caller.pc;
         if (context_run != 0) {
             exit->contexts += ohw_unwind_function_start(pc) == context_run;
         }
-        if (!ohw_unwind_step(&exit->caller)) {
+        if (!ohw_way_step(&way, exit)) {
             return "a C function on the way was compiled without unwind tables (or at run time, by a JIT)";
         }
         exit->c_calls += PY_COUNTS_C_CALLS_TOO ? ohw_calls_counted(pc, py_recursion_field()) : 0;
@@ -42,6 +50,7 @@ static const char *unwind(ohw_exit *exit, uintptr_t address)
             exit->caller.where[i] = (uintptr_t)&exit->place->saved[i];
         }
     }
+    ohw_way_keep(&way, exit, address);
     return NULL;
 }
 
@@ -113,20 +122,19 @@ static const char *find(PyThreadState *ts, py_frame *door, ohw_walk *walk, ohw_e
 
 void ohw_find_exit(PyThreadState *ts, py_frame *door, ohw_place *place, ohw_walk *walk, ohw_exit *exit)
 {
-    ohw_walk refused = *walk;
-    memset(exit, 0, sizeof *exit);
+    char refused[offsetof(ohw_walk, noted)];
+    memcpy(refused, walk, sizeof refused);
     exit->place = place;
     walk->obstacle = OHW_CLEAR;
     const char *reason = find(ts, door, walk, exit);
     if (reason != NULL) {
-        *walk = refused;
+        memcpy(walk, refused, sizeof refused);
         walk->reason = reason;
     }
 }
 
 bool ohw_find_resumer(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_exit *exit)
 {
-    memset(exit, 0, sizeof *exit);
     exit->place = place;
     if (find_lowest(host, &exit->lowest) != NULL) {
         return false;

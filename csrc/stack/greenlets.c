@@ -7,6 +7,36 @@ typedef PyObject *(*get_parent_function)(PyObject *greenlet);   /* new reference
 
 static void **api;
 
+/* It is asked for at each suspension, so whether it has been imported is looked up only after sys.modules has changed. */
+static PyObject *modules_without;       /* Borrowed: sys.modules, in which greenlet was not found; or NULL */
+
+#ifdef PY_FOREACH_DICT_EVENT            /* CPython tells of changes */
+static int about_to_change(PyDict_WatchEvent event, PyObject *modules, PyObject *key, PyObject *value)
+{
+    (void)event, (void)modules, (void)key, (void)value;
+    modules_without = NULL;
+    return 0;
+}
+
+static void note_absent(PyObject *modules)
+{
+    static PyObject *watched;           /* Borrowed: there is one sys.modules in an interpreter */
+    static int watcher = -2;
+    if (watcher == -2) {
+        watcher = PyDict_AddWatcher(about_to_change);
+        if (watcher < 0 || PyDict_Watch(watcher, modules) < 0) {
+            PyErr_Clear();              /* all watchers are taken */
+        }
+        else {
+            watched = modules;
+        }
+    }
+    modules_without = watched == modules ? modules : NULL;
+}
+#else
+static void note_absent(PyObject *modules) { (void)modules; }
+#endif
+
 /* 1: greenlet has been imported.  -1 with an exception. */
 static int find_api(void)
 {
@@ -14,12 +44,20 @@ static int find_api(void)
     if (api != NULL) {
         return 1;
     }
+    PyObject *modules = PyImport_GetModuleDict();
+    if (modules == modules_without) {
+        return 0;
+    }
     if (name == NULL && (name = PyUnicode_InternFromString("greenlet")) == NULL) {
         return -1;
     }
     PyObject *module = PyImport_GetModule(name);
     if (module == NULL) {
-        return PyErr_Occurred() ? -1 : 0;
+        if (PyErr_Occurred()) {
+            return -1;
+        }
+        note_absent(modules);
+        return 0;
     }
     PyObject *capsule = PyObject_GetAttrString(module, "_C_API");
     Py_DECREF(module);

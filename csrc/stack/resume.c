@@ -43,8 +43,8 @@ static void enter_slice(void *argument)
         memcpy(range.start, copies, range.bytes);
         copies += range.bytes;
     }
-    for (py_frame *copy = ohw_copy_of(slice, slice->door), *frame, *next; ; copy = next) {
-        frame = ohw_original_of(slice, copy);
+    py_frame *frame = slice->door;
+    for (py_frame *copy = ohw_copy_of(slice, frame), *next, *its_original; ; copy = next, frame = its_original) {
         next = frame == slice->outermost ? NULL : py_link(copy);
         if (copy != frame && py_on_data_stack(frame)) {
             py_moved(frame, copy);
@@ -53,7 +53,8 @@ static void enter_slice(void *argument)
             py_set_caller(frame, slice->below);
             break;
         }
-        py_set_caller(frame, ohw_original_of(slice, next));
+        its_original = ohw_original_of(slice, next);
+        py_set_caller(frame, its_original);
     }
     ohw_slice_release(slice);
     ohw_arch_return(place, NULL);

@@ -10,9 +10,9 @@ enum { GRAIN = 512, SPARES = 16 };
 static ohw_slice *spares[SPARES];
 static int spare_count;
 
-ohw_slice *ohw_slice_allocate(size_t bytes)
+ohw_slice *ohw_slice_allocate(ohw_place *place, size_t bytes)
 {
-    size_t size = (sizeof(ohw_slice) + bytes + GRAIN - 1) / GRAIN * GRAIN;
+    size_t size = (sizeof(ohw_slice) + OHW_SLICE_ALIGNMENT + bytes + GRAIN - 1) / GRAIN * GRAIN;
     ohw_slice *slice = NULL;
     for (int i = spare_count; i-- > 0;) {
         if (spares[i]->size >= size && spares[i]->size <= size + size / 2) {
@@ -29,6 +29,8 @@ ohw_slice *ohw_slice_allocate(size_t bytes)
         }
         slice->size = size;
     }
+    slice->place = place;
+    slice->skew = ((uintptr_t)place - (uintptr_t)slice->bytes) % OHW_SLICE_ALIGNMENT;
     ohw_stack_count.alive++;
     ohw_stack_count.bytes += (Py_ssize_t)slice->size;
     return slice;

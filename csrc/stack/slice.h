@@ -12,6 +12,7 @@ struct ohw_slice {
     uint64_t thread_number;
     PyObject *greenlet;                 /* Owned: weak reference to the one that was running; NULL: no greenlets then */
 
+    size_t skew;                        /* of the copies in bytes[]: as aligned as the C stack itself */
     ohw_place *place;                   /* the C stack: [place, end), where it was */
     uintptr_t end;
     uintptr_t where[OHW_ARCH_SAVED];    /* in it: what E1's caller will find in the callee-saved registers */
@@ -31,13 +32,16 @@ struct ohw_slice {
     py_word bytes[];                    /* copies: C stack, data stack, host's value stack */
 };
 
+/* To copy between places that differ in this takes more than twice the time. */
+enum { OHW_SLICE_ALIGNMENT = 64 };
+
 static inline size_t ohw_slice_stack_bytes(const ohw_slice *slice) { return slice->end - (uintptr_t)slice->place; }
 
-static inline char *ohw_slice_stack(const ohw_slice *slice) { return (char *)slice->bytes; }
+static inline char *ohw_slice_stack(const ohw_slice *slice) { return (char *)slice->bytes + slice->skew; }
 
 static inline char *ohw_slice_data(const ohw_slice *slice)
 {
-    return (char *)slice->bytes + ohw_slice_stack_bytes(slice);
+    return ohw_slice_stack(slice) + ohw_slice_stack_bytes(slice);
 }
 
 static inline size_t ohw_data_bytes(const py_data_aside *data)
@@ -91,7 +95,8 @@ static inline py_frame *ohw_original_of(const ohw_slice *slice, py_frame *copy)
     return copy;
 }
 
-ohw_slice *ohw_slice_allocate(size_t bytes);        /* NULL with MemoryError */
+/* For `bytes`, the first ones of which come from `place`.  NULL with MemoryError. */
+ohw_slice *ohw_slice_allocate(ohw_place *place, size_t bytes);
 void ohw_slice_release(ohw_slice *slice);           /* its memory; runs no Python code */
 
 #endif

@@ -8,12 +8,19 @@
 
 #include <assert.h>
 
+/* Not inline: written into registers first, it would be copied right from where it is being stored, and wait for that. */
+__attribute__((noinline)) static void measure(PyThreadState *ts, const py_frame *lowest, py_data_aside *data)
+{
+    py_measure_data(ts, lowest, data);
+}
+
 ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk *walk)
 {
     size_t stack = exit->caller.cfa - (uintptr_t)exit->place;
     int host_slots = py_code(walk->host)->co_stacksize;
-    py_data_aside data = py_measure_data(ts, exit->lowest_on_data_stack);
+    py_data_aside data;
     PyObject *greenlet;
+    measure(ts, exit->lowest_on_data_stack, &data);
     if (data.ranges == 0) {
         PyErr_SetString(PyExc_MemoryError, "too many suspended calls share the data stack of this one");
         return NULL;
@@ -21,7 +28,8 @@ ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk
     if (ohw_current_greenlet(&greenlet) < 0) {
         return NULL;
     }
-    ohw_slice *slice = ohw_slice_allocate(stack + ohw_data_bytes(&data) + (size_t)host_slots * sizeof(py_word));
+    ohw_slice *slice = ohw_slice_allocate(exit->place, stack + ohw_data_bytes(&data) +
+                                                       (size_t)host_slots * sizeof(py_word));
     if (slice == NULL) {
         Py_XDECREF(greenlet);
         return NULL;
@@ -29,7 +37,6 @@ ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk
     slice->thread = ts;
     slice->thread_number = py_thread_number(ts);
     slice->greenlet = greenlet;
-    slice->place = exit->place;
     slice->end = exit->caller.cfa;
     memcpy(slice->where, exit->caller.where, sizeof slice->where);
     slice->pc_where = exit->caller.pc_where;
@@ -73,8 +80,8 @@ static void link_copies(ohw_slice *slice, py_frame *door, const ohw_exit *exit)
     slice->door = door;
     slice->outermost = exit->outermost;
     slice->below = py_link(exit->outermost);
-    for (py_frame *frame = door, *next; ; frame = next) {
-        py_frame *copy = ohw_copy_of(slice, frame);
+    py_frame *copy = ohw_copy_of(slice, door);
+    for (py_frame *frame = door, *next, *its_copy; ; frame = next, copy = its_copy) {
         next = py_link(frame);
         if (copy != frame && py_on_data_stack(copy)) {
             py_moved(copy, frame);
@@ -83,7 +90,8 @@ static void link_copies(ohw_slice *slice, py_frame *door, const ohw_exit *exit)
             py_set_caller(copy, NULL);
             break;
         }
-        py_set_caller(copy, ohw_copy_of(slice, next));
+        its_copy = ohw_copy_of(slice, next);
+        py_set_caller(copy, its_copy);
     }
 }
 

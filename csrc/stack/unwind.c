@@ -2,6 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE             /* dl_iterate_phdr */
 #endif
+#include <Python.h>
 #include "stack/unwind.h"
 
 #if OHW_ARCH_KNOWN
@@ -15,9 +16,10 @@
 /* Open addressing, linear probing; never more than half full.  pc 0: free.
  *
  * When is a row that was kept still right?  As long as the code at its address is the same.  There are rows for code of
- * loaded objects only, and the dynamic linker counts the objects that it has unloaded (dlpi_subs): ohw_unwind_start
- * compares the count, 10 ns, and forgets all rows when it has changed.  An object of which the walk meets a frame
- * cannot be unloaded before that frame has returned: nothing can change between start and last step. */
+ * loaded objects only, and the dynamic linker counts the objects that it has unloaded (dlpi_subs): once a walk, where it
+ * meets code that may be unloaded (not CPython's and this module's own), the count is compared, and all rows are
+ * forgotten when it has changed.  An object of which the walk meets a frame cannot be unloaded before that frame has
+ * returned: nothing can change between start and last step. */
 static struct {
     ohw_row *rows;
     size_t size;                /* a power of two; 0 at first */
@@ -64,7 +66,7 @@ static int read_unloaded(struct dl_phdr_info *info, size_t size, void *unloaded)
     return 1;                   /* all objects say the same */
 }
 
-static void forget_unloaded(void)
+unsigned long long ohw_unwind_unloaded(void)
 {
     unsigned long long unloaded = cache.unloaded;
     dl_iterate_phdr(read_unloaded, &unloaded);
@@ -73,31 +75,52 @@ static void forget_unloaded(void)
         cache.used = 0;
         memset(cache.rows, 0, cache.size * sizeof *cache.rows);
     }
+    return unloaded;
 }
 
-static int holds(struct dl_phdr_info *info, size_t size, void *argument)
+static bool holds(const struct dl_phdr_info *info, uintptr_t address)
 {
-    uintptr_t address = (uintptr_t)argument;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
         if (segment->p_type == PT_LOAD && address - info->dlpi_addr - segment->p_vaddr < segment->p_memsz) {
-            return 1;
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
-bool ohw_unwind_is_loaded(uintptr_t pc) { return dl_iterate_phdr(holds, (void *)(pc - 1)) != 0; }
+typedef struct {
+    uintptr_t address;
+    bool permanent;             /* in an object without which this code would not run */
+} search;
+
+static int find_object(struct dl_phdr_info *info, size_t size, void *argument)
+{
+    search *wanted = argument;
+    if (!holds(info, wanted->address)) {
+        return 0;
+    }
+    wanted->permanent = holds(info, (uintptr_t)ohw_unwind_step) || holds(info, (uintptr_t)PyObject_Call);
+    return 1;
+}
+
+bool ohw_unwind_is_loaded(uintptr_t pc)
+{
+    search wanted = {.address = pc - 1};
+    return dl_iterate_phdr(find_object, &wanted) != 0;
+}
 
 /* The row for `pc`, valid until the next call; NULL if it is not known. */
 static const ohw_row *decode(uintptr_t pc)
 {
     static ohw_row unkept;
-    if (!ohw_unwind_is_loaded(pc)) {
+    search wanted = {.address = pc - 1};
+    if (dl_iterate_phdr(find_object, &wanted) == 0) {
         return NULL;
     }
     cache.decoded++;
     unkept = ohw_cfi_row(pc);
+    unkept.permanent = wanted.permanent;
     if (cache.used < cache.size / 2 || enlarge()) {
         ohw_row *row = place_of(pc);
         *row = unkept;
@@ -106,12 +129,18 @@ static const ohw_row *decode(uintptr_t pc)
     return unkept.known ? &unkept : NULL;
 }
 
-static inline const ohw_row *row_of(uintptr_t pc)
+static inline const ohw_row *row_of(ohw_c_frame *frame)
 {
+    uintptr_t pc = frame->pc;
     if (pc == 0) {
         return NULL;
     }
     const ohw_row *row = place_of(pc);
+    if (row->pc == pc && !row->permanent && !frame->compared) {
+        frame->compared = true;
+        (void)ohw_unwind_unloaded();
+        row = place_of(pc);
+    }
     if (row->pc == pc) {
         return row->known ? row : NULL;
     }
@@ -123,13 +152,13 @@ bool ohw_unwind_start(ohw_c_frame *frame, const ohw_registers *own)
     if (cache.size == 0 && !enlarge()) {
         return false;
     }
-    forget_unloaded();
     frame->pc = own->pc;
     frame->cfa = own->sp;
     memcpy(frame->registers, own->saved, sizeof own->saved);
     memset(frame->where, 0, sizeof frame->where);
     frame->pc_where = 0;
-    frame->pc_signed = false;
+    frame->pc_signed = frame->compared = frame->temporary = false;
+    frame->relied_on = OHW_BASE_SP;
     return true;
 }
 
@@ -149,7 +178,7 @@ static inline uintptr_t cfa_of(const ohw_row *row, const ohw_c_frame *frame)
 
 bool ohw_unwind_step(ohw_c_frame *frame)
 {
-    const ohw_row *row = row_of(frame->pc);
+    const ohw_row *row = row_of(frame);
     if (row == NULL) {
         return false;
     }
@@ -171,6 +200,8 @@ bool ohw_unwind_step(ohw_c_frame *frame)
     }
     frame->pc = ohw_arch_strip(*(const uintptr_t *)frame->pc_where);
     frame->pc_signed = row->return_signed;
+    frame->temporary |= !row->permanent;
+    frame->relied_on = row->relied_on;
     frame->cfa = cfa;
     return true;
 }

@@ -20,6 +20,9 @@ typedef struct {
     uintptr_t where[OHW_ARCH_SAVED];
     uintptr_t pc_where;                     /* the address on the stack that holds pc; 0 before the first step */
     bool pc_signed;                         /* it does so signed, with cfa as modifier (AArch64) */
+    bool compared;                          /* in this walk: no object has been unloaded since rows were decoded */
+    bool temporary;                         /* the walk has met code that may be unloaded one day */
+    int8_t relied_on;                       /* by the last step, besides the return address: ohw_row.relied_on */
 } ohw_c_frame;
 
 /* The frame that captured `own`.  False: no walk is possible (out of memory).  The caller holds the GIL until its last
@@ -33,6 +36,9 @@ bool ohw_unwind_step(ohw_c_frame *frame);
 /* Does a return address lie in a program or library?  Otherwise the code was made at run time.  That may be freed while
  * a call in it is suspended, and CPython's JIT (3.15) registers tables that tell return addresses but no registers. */
 bool ohw_unwind_is_loaded(uintptr_t pc);
+
+/* How many objects the dynamic linker has unloaded.  Forgets all rows if that has changed since it was last asked. */
+unsigned long long ohw_unwind_unloaded(void);
 
 /* Start of the function that a return address is in (of the part of it, where a compiler has split one); 0: unknown. */
 uintptr_t ohw_unwind_function_start(uintptr_t pc);
