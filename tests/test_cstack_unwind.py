@@ -339,7 +339,11 @@ def comparing() -> tuple[Any, list[tuple[int, int, str | None]]]:
 
 
 FLAGS = ["-O0", "-O1", "-O2", "-O3", "-Os", "-O2 -fno-omit-frame-pointer", "-O2 -fno-plt -fstack-protector-all"]
-SIGNING = ["-O0 -mbranch-protection=standard", "-O2 -mbranch-protection=standard", "-O2 -mbranch-protection=pac-ret+leaf"]
+SIGNING = [
+    "-O0 -mbranch-protection=standard",
+    "-O2 -mbranch-protection=standard",
+    "-O2 -mbranch-protection=pac-ret+leaf",
+]
 """Return addresses are signed, which arm64 alone has."""
 
 
