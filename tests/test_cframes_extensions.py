@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import platform
 import subprocess
 import sys
 import sysconfig
@@ -17,13 +18,18 @@ from cframes_tools import Driven, Scenario, Wait, every_way, host, makes_classes
 
 pytestmark = [needs_c_frames, makes_classes]
 
+ARM64 = platform.machine() in ("aarch64", "arm64")
 SOURCES = Path(__file__).parent / "cframes_sources"
 FLAGS = {
     "O0": ["-O0"],
     "O2": ["-O2"],
     "O3": ["-O3", "-fomit-frame-pointer"],
     "frame pointers": ["-O2", "-fno-omit-frame-pointer"],
-    "protected": ["-O2", "-fstack-protector-all", "-fcf-protection=full"],
+    "protected": [
+        "-O2",
+        "-fstack-protector-all",
+        "-mbranch-protection=standard" if ARM64 else "-fcf-protection=full",  # Signed return addresses, here.
+    ],
 }
 
 

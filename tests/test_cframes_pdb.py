@@ -37,6 +37,12 @@ async def ticking():
         turns += 1
         await asyncio.sleep(0.001)
 
+async def after_turns(number):
+    until = turns + number
+    while turns < until:
+        await asyncio.sleep(0.001)
+    return "the other task has turned"
+
 def plain(n):
     local = n + 1
     {stop}
@@ -94,9 +100,15 @@ def session(tmp_path: Path, commands: list[str], *options: str, **program: str) 
 def test_waiting_at_the_prompt_in_a_plain_function(tmp_path: Path) -> None:
     printed = session(
         tmp_path,
-        ["p ohwait(fetch('fetched'))", "p local", "p ohwait(fetch(local)) + 100", "p turns > 10", "continue"],
+        [
+            "p ohwait(fetch('fetched'))",
+            "p local",
+            "p ohwait(fetch(local)) + 100",
+            "p ohwait(after_turns(10))",
+            "continue",
+        ],
     )
-    for expected in ("'fetched'", "\n(Pdb) 2", "102", "True", "result 2", "moved on after", "ended"):
+    for expected in ("'fetched'", "\n(Pdb) 2", "102", "has turned", "result 2", "moved on after", "ended"):
         assert expected in printed, printed
 
 

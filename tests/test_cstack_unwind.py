@@ -9,6 +9,7 @@ import heapq
 import itertools
 import json
 import operator
+import platform
 import re
 import shutil
 import subprocess
@@ -337,10 +338,16 @@ def comparing() -> tuple[Any, list[tuple[int, int, str | None]]]:
     return CALLBACK(callback), found
 
 
-@pytest.mark.parametrize(
-    "flags",
-    ["-O0", "-O1", "-O2", "-O3", "-Os", "-O2 -fno-omit-frame-pointer", "-O2 -fno-plt -fstack-protector-all"],
-)
+FLAGS = ["-O0", "-O1", "-O2", "-O3", "-Os", "-O2 -fno-omit-frame-pointer", "-O2 -fno-plt -fstack-protector-all"]
+SIGNING = [
+    "-O0 -mbranch-protection=standard",
+    "-O2 -mbranch-protection=standard",
+    "-O2 -mbranch-protection=pac-ret+leaf",
+]
+"""Return addresses are signed, which arm64 alone has."""
+
+
+@pytest.mark.parametrize("flags", FLAGS + SIGNING * (platform.machine() == "aarch64"))
 def test_functions_of_many_shapes(tmp_path: Path, flags: str) -> None:
     library = ctypes.CDLL(compiled(tmp_path, LIBRARY, *flags.split()))
     callback, found = comparing()

@@ -79,6 +79,13 @@ static inline const char *ohw_arch_objection(void)
     OHW_CFI("24", "-136") OHW_CFI("25", "-128") OHW_CFI("26", "-120") OHW_CFI("27", "-112") OHW_CFI("28", "-104") \
     OHW_CFI("29", "-96") OHW_CFI("30", "-8") OHW_CFI("72", "-80") OHW_CFI("73", "-72") OHW_CFI("74", "-64") \
     OHW_CFI("75", "-56") OHW_CFI("76", "-48") OHW_CFI("77", "-40") OHW_CFI("78", "-32") OHW_CFI("79", "-24")
+/* Behind OHW_POP_ALL, in a function with tables. */
+#define OHW_CFI_POPPED \
+    "  .cfi_def_cfa_offset 0\n" \
+    "  .cfi_restore 19\n  .cfi_restore 20\n  .cfi_restore 21\n  .cfi_restore 22\n  .cfi_restore 23\n" \
+    "  .cfi_restore 24\n  .cfi_restore 25\n  .cfi_restore 26\n  .cfi_restore 27\n  .cfi_restore 28\n" \
+    "  .cfi_restore 29\n  .cfi_restore 30\n  .cfi_restore 72\n  .cfi_restore 73\n  .cfi_restore 74\n" \
+    "  .cfi_restore 75\n  .cfi_restore 76\n  .cfi_restore 77\n  .cfi_restore 78\n  .cfi_restore 79\n"
 #define OHW_POP_ALL \
     OHW_EACH_PAIR("ldp", "sp", "0") \
     "  ldr x30, [sp, 168]\n" \
@@ -114,6 +121,7 @@ static inline const char *ohw_arch_objection(void)
     "  mov x0, sp\n" \
     "  blr x9\n" \
     OHW_POP_ALL \
+    OHW_CFI_POPPED \
     "  ret\n" \
     "  .cfi_endproc\n" \
     OHW_END("ohw_arch_save") \
@@ -169,6 +177,7 @@ static inline const char *ohw_arch_objection(void)
     "  mov x0, 0\n" \
     OHW_EACH(OHW_COMPARE, OHW_COMPARE_FLOAT) \
     OHW_POP_ALL \
+    OHW_CFI_POPPED \
     "  ret\n" \
     "  .cfi_endproc\n" \
     OHW_END("ohw_arch_probe")

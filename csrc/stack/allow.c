@@ -61,7 +61,11 @@ static bool forbidden;
 
 const char *ohw_stack_status(void)
 {
+#if defined(OHWAIT_WITHOUT_STACK)
+    return "it was compiled without that (OHWAIT_WITHOUT_STACK)";
+#else
     return "there is no assembly for this processor and operating system";
+#endif
 }
 
 void ohw_stack_share_thread(bool begins) { (void)begins; }
