@@ -16,6 +16,7 @@ typedef struct {
     bool tight;                 /* its host waits at a tight landing, where throw() and close() arrive unannounced */
     bool handled;               /* an exception has come to the landing's handler */
     bool stranded;              /* there was no memory for its frames' return; they are dropped */
+    bool kept;                  /* the outcome could not be delivered (no memory): the host waits on with it */
     bool announced;             /* profilers and tracers know that the frames have been resumed */
     bool goes_on;               /* outcome is what is to be sent to the source when the frames are back */
     bool stepwise;              /* the source is driven while they stay away: it has yielded more than once, or see slice */
@@ -48,8 +49,10 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
 PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count);
 /* As gen_close_iter (Objects/genobject.c).  New reference to whatever close() returned, or NULL. */
 PyObject *ohw_close_source(PyObject *source);
-/* It can be resumed on another thread or in another greenlet only.  An exception is set then. */
-bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain);
+/* It can be resumed on another thread or in another greenlet only. */
+bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain);
+/* The same, with the exception that says so. */
+bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain);
 /* At its landing: let the host wait on, and its caller have the exception.  As ohw_decline. */
 void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
 /* Slots and methods of the type. */

@@ -24,7 +24,13 @@ void ohw_chain_finish(ohw_chain *chain, PyObject *outcome, bool failed, bool thr
 }
 
 #if OHW_ARCH_KNOWN
-bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain)
+bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain)
+{
+    const char *kind;
+    return chain->slice != NULL && ohw_slice_objection(ts, chain->slice, &kind) != NULL;
+}
+
+bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain)
 {
     const char *kind, *reason = chain->slice == NULL ? NULL : ohw_slice_objection(ts, chain->slice, &kind);
     if (reason != NULL) {
@@ -35,11 +41,13 @@ bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain)
 
 void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
 {
-    ohw_decline(ts, chain->lifted.host, extra);
+    ohw_decline(ts, chain->slice, chain->lifted.host, extra);
     chain->stranded = true;         /* the host gets the error after all, and ends */
 }
 #else
-bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain) { return false; }
+bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain) { return false; }
+
+bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain) { return false; }
 
 void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) {}
 #endif
@@ -91,8 +99,9 @@ static PySendResult drive(PyThreadState *ts, ohw_chain *chain, PyObject *value, 
     ohw_attachment before;
     if (ohw_chain_is_elsewhere(ts, chain)) {
         if (py_current(ts) == chain->lifted.host) {
-            ohw_chain_decline(ts, chain, chain->tight ? 1 : PY_SLOTS_BELOW_SENT);
+            return PYGEN_RETURN;        /* without an outcome: the landing's next step refuses */
         }
+        (void)ohw_chain_refuses(ts, chain);
         return PYGEN_ERROR;
     }
     if (enter(ts, chain, &before) < 0) {
@@ -251,7 +260,7 @@ PyObject *ohw_chain_throw(PyObject *self, PyObject *const *args, Py_ssize_t coun
         PyErr_Format(PyExc_TypeError, "throw expected 1 to 3 arguments, got %zd", count);
         return NULL;
     }
-    if (ohw_chain_is_elsewhere(ts, chain)) {
+    if (ohw_chain_refuses(ts, chain)) {
         if (PY_THROW_POPS_AWAITED) {    /* only as long as it is on the host's stack the landing can say no */
             PyErr_Clear();
             raise_stop(self);
@@ -288,7 +297,7 @@ PyObject *ohw_chain_close(PyObject *self, PyObject *Py_UNUSED(none))
     if (chain->source == NULL) {
         Py_RETURN_NONE;
     }
-    if (ohw_chain_is_elsewhere(ts, chain) || enter(ts, chain, &before) < 0) {
+    if (ohw_chain_refuses(ts, chain) || enter(ts, chain, &before) < 0) {
         return NULL;
     }
     PyObject *source = Py_NewRef(chain->source);

@@ -63,6 +63,14 @@ typedef struct {
     void *outermost, *innermost;
     int count;
 } py_loops;
+/* A suspended generator that passes for a finished one. */
+typedef struct {
+    PyGenObject *generator;     /* Borrowed */
+    PyObject *handled;
+    PyFrameObject *frame_object;
+    PyObject *locals;
+    int state, slots;
+} py_pretence;
 /* Contexts entered one in the other, innermost first. */
 typedef struct { PyObject *top, *bottom; } py_contexts;
 /* The part of the data stack that belongs to frames set aside: the upper part of a chunk that is shared with frames
@@ -259,6 +267,14 @@ static inline bool py_stands_at_yield(const py_frame *frame);
 /* Leave the thread's innermost coroutine as a yield would; `delegates`: one inside an await. */
 static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates);
 static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);          /* it stands at its await */
+/* The loop that is about to return has failed, whatever has been parked in it. */
+static inline void py_note_failed(PyThreadState *ts);
+/* To the C function that drives it `generator` has ended, until the pretence is ended. */
+static inline py_pretence py_seem_finished(PyGenObject *generator);
+static inline void py_end_pretence(py_pretence pretence);
+static inline bool py_loops_are_called_directly(PyThreadState *ts);              /* PEP 523 is not in use */
+/* What returns into `caller`, which stands at a `for` statement, is an item and not the iterator's end. */
+static inline void py_expect_yielded(py_frame *caller);
 
 /* Calls counted by loops and C functions: given back (how many is returned), with `depth` bytes of C stack left over,
  * and the Python frames from `caller` on; and taken again. */
