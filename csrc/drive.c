@@ -234,6 +234,10 @@ static PyObject *throw_into_source(PyObject *source, PyObject *const *args, Py_s
 PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count)
 {
     if (chain->source == NULL) {
+        if (chain->kept) {      /* instead of what could not be delivered */
+            PyObject *thrown = exception_from(args[0], count > 1 ? args[1] : NULL, count > 2 ? args[2] : NULL);
+            ohw_chain_finish(chain, thrown == NULL ? py_take_raised() : thrown, true, true);
+        }
         return NULL;
     }
     PyObject *source = Py_NewRef(chain->source), *value = NULL;

@@ -150,6 +150,13 @@ def closes_through_c() -> None:
     closes()
 
 
+def keeps_registers() -> None:
+    for depth in (0, 20):
+        reason = _through_c(depth, lambda: _core.rehearse(False))
+        if reason is not None:
+            raise Failed(reason)
+
+
 def reads_the_stack_as_libgcc_does() -> None:
     frames, differences, first = _through_c(20, _core.compare_unwinders)
     if frames == 0 or differences:
@@ -160,7 +167,7 @@ def leaves_nothing_behind() -> None:
     expect((0, 0), (ohwait.stats().slices_alive, ohwait.stats().slice_bytes), "slices and their bytes left over")
 
 
-CHECKS = [reads_the_stack_as_libgcc_does, suspends_through_c, keeps_many, raises_through_c, closes_through_c]
+CHECKS = [reads_the_stack_as_libgcc_does, keeps_registers, suspends_through_c, keeps_many, raises_through_c, closes_through_c]
 
 
 def main() -> int:

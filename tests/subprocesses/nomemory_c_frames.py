@@ -75,6 +75,18 @@ def run(fail_at, at_depth):
     return kind
 
 
+def thrown_later(fail_at, at_depth):
+    """What is thrown in takes the place of what could not be delivered."""
+    coroutine = host()
+    came = coroutine.send(None)
+    kind, result = starved(fail_at, at_depth, coroutine.send, came)
+    if coroutine.cr_frame is None:
+        return "raised inside"
+    again = starved(10**6, at_depth, coroutine.throw, KeyError)
+    assert again == ("raise", KeyError), again
+    return kind
+
+
 def thrown(fail_at, at_depth):
     """What is thrown in arrives later; close() can be called again."""
     coroutine = host()
@@ -105,7 +117,7 @@ def closed(fail_at, at_depth):
 
 
 seen = []
-for scenario in (run, thrown, closed):
+for scenario in (run, thrown, thrown_later, closed):
     for at_depth in (call, deeper):
         for fail_at in range(int(sys.argv[1])):
             counts = [0, 0]
