@@ -53,7 +53,8 @@ PyObject *ohw_close_source(PyObject *source);
 bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain);
 /* The same, with the exception that says so. */
 bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain);
-/* At its landing: let the host wait on, and its caller have the exception.  As ohw_decline. */
+/* At its landing, with an exception set: the host waits on, and whoever drives it gets the exception, which passes
+ * through those that are throwing into it.  As ohw_decline. */
 void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
 /* Slots and methods of the type. */
 PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result);

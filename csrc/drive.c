@@ -41,6 +41,9 @@ bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain)
 
 void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
 {
+    if (extra >= 0 || chain->thrown) {
+        ohw_shelter_throwers(chain->lifted.host);
+    }
     ohw_decline(ts, chain->slice, chain->lifted.host, extra);
     chain->stranded = true;         /* the host gets the error after all, and ends */
 }

@@ -93,7 +93,7 @@ static PyMethodDef functions[] = {
 int ohw_stack_add_functions(PyObject *module)
 {
 #if OHW_ARCH_KNOWN
-    if (ohw_find_init() < 0) {
+    if (ohw_find_init() < 0 || ohw_shelter_init() < 0) {
         return -1;
     }
 #endif

@@ -130,6 +130,9 @@ static inline PyGenObject *py_generator(py_frame *frame);
 static inline bool py_generator_executing(PyGenObject *generator);
 /* A generator that is suspended on `awaited`, and whose throw() or close() is calling it. */
 static inline bool py_throws_into(const py_frame *frame, PyObject *awaited);
+/* The frame of the generator (coroutine, async generator) that is suspended on `awaited` and is throwing into it, or
+ * closing it, at this moment; NULL: none.  Borrowed.  Looks at all objects that the collector knows. */
+static inline py_frame *py_thrower(PyObject *awaited);
 static inline bool py_is_new(PyObject *coroutine);                               /* created, not started */
 /* The frame's frame object, made if need be.  Borrowed; NULL with MemoryError. */
 static inline PyFrameObject *py_frame_object(PyThreadState *ts, py_frame *frame);
@@ -166,7 +169,7 @@ static inline void py_put_stack(py_frame *frame, const py_word *words, int count
 static inline void py_copy_stack(const py_frame *frame, py_word *words, int slots);
 static inline void py_restore_stack(py_frame *frame, const py_word *words, int slots, int depth);
 static inline py_word py_word_of(PyObject *object);                              /* stolen; NULL for an empty slot */
-static inline void py_set_stack_depth(py_frame *frame, int depth);
+static inline bool py_word_is(py_word word, const PyObject *object);             /* a reference to it */
 /* What is in slot `index` above the locals, taken out.  New reference or NULL. */
 static inline PyObject *py_take_slot(py_frame *frame, int index);
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg);

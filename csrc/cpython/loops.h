@@ -233,6 +233,40 @@ static inline void py_expect_yielded(py_frame *caller)
 #endif
 }
 
+#ifndef PY_ABOVE_AWAITED
+#define PY_ABOVE_AWAITED 0
+#endif
+typedef struct { PyObject *awaited; py_frame *found; } py_search;
+
+static inline int py_look_for_thrower(PyObject *object, void *argument)
+{
+    py_search *search = argument;
+    if (!PyGen_CheckExact(object) && !PyCoro_CheckExact(object) && !PyAsyncGen_CheckExact(object)) {
+        return 1;
+    }
+    PyGenObject *generator = (PyGenObject *)object;
+    py_frame *frame = (py_frame *)&generator->gi_iframe;
+    if (py_generator_executing(generator) && py_stands_at_yield(frame)) {
+        int depth = py_stack_depth(frame), used = py_slots_used(frame);
+        if (depth > PY_ABOVE_AWAITED && depth <= py_code(frame)->co_stacksize &&
+            py_word_is(((const py_word *)frame->localsplus)[used - 1 - PY_ABOVE_AWAITED], search->awaited)) {
+            search->found = frame;
+        }
+    }
+    return search->found == NULL;
+}
+
+static inline py_frame *py_thrower(PyObject *awaited)
+{
+    py_search search = {awaited, NULL};
+#if PY_INLINES_AWAIT
+    PyUnstable_GC_VisitObjects(py_look_for_thrower, &search);
+#else
+    (void)py_look_for_thrower;
+#endif
+    return search.found;
+}
+
 /* ---- calls of C code, counted until 3.13 ---- */
 
 #ifdef PY_C_RECURSION_LEFT

@@ -52,6 +52,7 @@
 #define PY_NOTE_YIELD(ts) (((_PyThreadStateImpl *)(ts))->generator_return_kind = GENERATOR_YIELD)
 #define PY_NOTE_END(ts) (((_PyThreadStateImpl *)(ts))->generator_return_kind = GENERATOR_RETURN)
 #define PY_INLINES_AWAIT 1
+#define PY_ABOVE_AWAITED 1                          /* entries of a suspended frame's stack: NULL, or a sequence's index */
 #define PY_SEND_TO_YIELD (1 + INLINE_CACHE_ENTRIES_SEND)        /* code units from SEND to the yield behind it */
 #define PY_SEND_TO_SUSPENDED (2 + INLINE_CACHE_ENTRIES_SEND)    /* and to where a suspended frame stands */
 #define PY_SUSPENDED(delegates) ((delegates) ? FRAME_SUSPENDED_YIELD_FROM : FRAME_SUSPENDED)

@@ -1,16 +1,9 @@
 /* A slice cannot be resumed here: nobody is harmed, and whoever tried gets the error. */
-#include "stack/slice.h"
+#include "stack/decline.h"
 
 #if OHW_ARCH_KNOWN
 
 enum { RED_ZONE = 512, WRAPPER = 128 };
-
-typedef struct {
-    PyThreadState *ts;
-    ohw_slice *slice;
-    py_frame *host;
-    int extra;
-} attempt;
 
 /* The C function that has called E3 has returned: what it took for finished waits on. */
 static void reveal(ohw_pad_record *pad, void *result)
@@ -18,6 +11,7 @@ static void reveal(ohw_pad_record *pad, void *result)
     ohw_disguise *disguise = (ohw_disguise *)pad;
     ohw_registers caller = disguise->caller;
     py_end_pretence(disguise->pretence);
+    Py_XDECREF(disguise->owner);        /* last: it may lie in it */
     ohw_arch_leave(&caller, result);
 }
 
@@ -62,40 +56,51 @@ static void wait_again(PyThreadState *ts, py_frame *host, PyObject *chain, const
     ohw_park_coroutines(ts, host, landing, lowest);
 }
 
+static void host_waits(PyThreadState *ts, py_frame *host, PyObject *chain)
+{
+    wait_again(ts, host, chain, ohw_lowest(host));
+}
+
 static void *leave(ohw_place *place, void *argument)
 {
-    attempt *now = argument;
+    const ohw_departure *now = argument;
     PyThreadState *ts = now->ts;
     ohw_exit exit;
-    if (!ohw_find_resumer(ts, now->host, place, &exit)) {
+    if (!ohw_find_resumer(ts, now->frame, place, &exit)) {
         return NULL;
     }
     ohw_c_frame beyond = exit.caller;
     if (!PY_FAILED_MAY_BE_SUSPENDED && (!py_loops_are_called_directly(ts) || !step_over_driver(&beyond))) {
         return NULL;
     }
+    ohw_disguise *pretend = now->disguise;
     py_frame *caller = py_caller_of_loops(&exit.loops, exit.lowest);
-    PyObject *error = py_take_raised(), *chain = py_take_slot(now->host, 0);
-    PyObject *dropped = now->extra < 0 ? NULL : py_take_slot(now->host, now->extra);
+    PyObject *error = py_take_raised(), *kept = py_take_slot(now->frame, 0);
+    PyObject *dropped = now->extra < 0 ? NULL : py_take_slot(now->frame, now->extra);
     Py_XDECREF(dropped);
     py_leave_loops(ts, &exit.loops);
-    wait_again(ts, now->host, chain, exit.lowest);
+    now->wait(ts, now->frame, kept);
     py_leave_one_loop(ts);
     py_note_failed(ts);
     py_forget_sampled_frames(ts, caller);
     py_raise(error);
     if (!PY_FAILED_MAY_BE_SUSPENDED) {
-        disguise(&now->slice->disguise, py_generator(exit.lowest), &exit.caller, &beyond);
+        disguise(pretend, py_generator(exit.lowest), &exit.caller, &beyond);
+    }
+    else if (pretend->owner != NULL) {
+        Py_DECREF(pretend->owner);
     }
     ohw_registers registers = {.pc = exit.caller.pc, .sp = exit.caller.cfa};
     memcpy(registers.saved, exit.caller.registers, sizeof registers.saved);
     ohw_arch_leave(&registers, NULL);
 }
 
+void ohw_leave_landing(const ohw_departure *departure) { (void)ohw_arch_save(leave, (void *)departure); }
+
 void ohw_decline(PyThreadState *ts, ohw_slice *slice, py_frame *host, int extra)
 {
-    attempt now = {ts, slice, host, extra};
-    (void)ohw_arch_save(leave, &now);
+    slice->disguise.owner = NULL;
+    ohw_leave_landing(&(ohw_departure){ts, host, &slice->disguise, extra, host_waits});
 }
 
 PyObject *ohw_leave_caller(PyThreadState *ts, py_frame *host, PyObject *chain)

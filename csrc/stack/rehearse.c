@@ -9,6 +9,8 @@
 #include <string.h>
 
 enum { ROOM = 2048, RED_ZONE = 512, FALSIFIED = 2 };
+/* ohwait/_selftest_c_frames.py knows it by these words. */
+#define FAILED "its self-test has failed: "
 #define GARBAGE ((uintptr_t)0x6a09e667)
 
 typedef struct {
@@ -51,11 +53,11 @@ static const char *find_caller(rehearsal *r)
 {
     ohw_registers own = ohw_place_registers(r->place);
     if (!ohw_unwind_start(&r->caller, &own)) {
-        return "no memory is left to read unwind tables into";
+        return FAILED "no memory is left to read unwind tables into";
     }
     do {
         if (!ohw_unwind_step(&r->caller)) {
-            return "ohwait itself was compiled without unwind tables, or with some that it cannot read";
+            return FAILED "ohwait itself was compiled without unwind tables, or with some that it cannot read";
         }
     } while (r->caller.cfa <= r->inside);
     for (int i = 0; i < OHW_ARCH_SAVED; i++) {
@@ -64,7 +66,7 @@ static const char *find_caller(rehearsal *r)
         }
     }
     return r->caller.pc != r->back || r->caller.cfa - (uintptr_t)r->place > ROOM
-               ? "the C stack of this process is not read as its compiler has laid it out" : NULL;
+               ? FAILED "the C stack of this process is not read as its compiler has laid it out" : NULL;
 }
 
 static void *leave(ohw_place *place, void *argument)
@@ -141,7 +143,7 @@ static void *resume(ohw_place *place, void *argument)
     uintptr_t pad = (uintptr_t)ohw_arch_pad;
     r->resumer = place;
     if ((uintptr_t)place < r->caller.cfa) {
-        r->reason = "compilers make larger frames here than it has been written for";
+        r->reason = FAILED "compilers make larger frames here than it has been written for";
         return NULL;
     }
     for (int i = 0; i < OHW_ARCH_SAVED; i++) {
@@ -174,10 +176,10 @@ const char *ohw_rehearse(bool falsify)
         r.lost |= ohw_arch_probe(start_resuming, &r);
     }
     if (r.reason == NULL && r.lost != 0) {
-        r.reason = "its self-test has failed: a C stack that was set aside and put back found other values in its registers";
+        r.reason = FAILED "a C stack that was set aside and put back found other values in its registers";
     }
     if (r.reason == NULL && !(r.left && r.came_back && r.finished)) {
-        r.reason = "its self-test has failed: a C stack that was set aside and put back did not go on where it had been left";
+        r.reason = FAILED "a C stack that was set aside and put back did not go on where it had been left";
     }
     return r.reason;
 }

@@ -11,6 +11,7 @@ typedef struct {
     ohw_pad_record pad;                 /* first: ohw_arch_pad finds it */
     ohw_registers caller;               /* of E3's caller */
     py_pretence pretence;
+    PyObject *owner;                    /* Owned: what this lies in; NULL: a slice */
 } ohw_disguise;
 
 struct ohw_slice {

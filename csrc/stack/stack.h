@@ -109,6 +109,13 @@ void ohw_decline(PyThreadState *ts, ohw_slice *slice, py_frame *host, int extra)
  * code it stands.  New reference: the coroutine, or generator, that the statement has. */
 PyObject *ohw_leave_caller(PyThreadState *ts, py_frame *host, PyObject *chain);
 
+/* ---- shelter.c ---- */
+
+/* An exception is set with which `host`, into which throw() or close() has led, is about to decline: the coroutines
+ * outside of it through which that has come will outlive it (where there is memory for that). */
+void ohw_shelter_throwers(py_frame *host);
+int ohw_shelter_init(void);
+
 #endif
 
 /* ---- slice.c ---- */
