@@ -24,7 +24,13 @@ void ohw_chain_finish(ohw_chain *chain, PyObject *outcome, bool failed, bool thr
 }
 
 #if OHW_ARCH_KNOWN
-bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain)
+bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain)
+{
+    const char *kind;
+    return chain->slice != NULL && ohw_slice_objection(ts, chain->slice, &kind) != NULL;
+}
+
+bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain)
 {
     const char *kind, *reason = chain->slice == NULL ? NULL : ohw_slice_objection(ts, chain->slice, &kind);
     if (reason != NULL) {
@@ -35,12 +41,17 @@ bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain)
 
 PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
 {
-    PyObject *yielded = ohw_decline(ts, chain->lifted.host, extra);
+    if (!PY_CLEARS_FAILED_FRAMES && (extra >= 0 || chain->thrown)) {
+        ohw_shelter_throwers(chain->lifted.host);
+    }
+    PyObject *yielded = ohw_decline(ts, chain->slice, chain->lifted.host, extra);
     chain->stranded = yielded == NULL;      /* the host gets the error after all, and ends */
     return yielded;
 }
 #else
-bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain) { return false; }
+bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain) { return false; }
+
+bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain) { return false; }
 
 PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) { return NULL; }
 #endif
@@ -91,9 +102,12 @@ static PySendResult drive(PyThreadState *ts, ohw_chain *chain, PyObject *value, 
 {
     ohw_attachment before;
     if (ohw_chain_is_elsewhere(ts, chain)) {
-        if (py_current(ts) == chain->lifted.host) {
-            *result = ohw_chain_decline(ts, chain, chain->tight ? 1 : PY_SLOTS_BELOW_SENT);
+        bool at_landing = py_current(ts) == chain->lifted.host;
+        if (at_landing && !PY_CLEARS_FAILED_FRAMES) {
+            return PYGEN_RETURN;        /* without an outcome: the landing's next step refuses */
         }
+        (void)ohw_chain_refuses(ts, chain);
+        *result = at_landing ? ohw_chain_decline(ts, chain, 0) : NULL;
         return *result == NULL ? PYGEN_ERROR : PYGEN_NEXT;
     }
     if (enter(ts, chain, &before) < 0) {
@@ -245,6 +259,10 @@ static PyObject *throw_into_source(PyObject *source, PyObject *const *args, Py_s
 PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count)
 {
     if (chain->source == NULL) {
+        if (chain->kept) {      /* instead of what could not be delivered */
+            PyObject *thrown = exception_from(args[0], count > 1 ? args[1] : NULL, count > 2 ? args[2] : NULL);
+            ohw_chain_finish(chain, thrown == NULL ? py_take_raised() : thrown, true, true);
+        }
         return NULL;
     }
     PyObject *source = Py_NewRef(chain->source), *value = NULL;
@@ -271,7 +289,7 @@ PyObject *ohw_chain_throw(PyObject *self, PyObject *const *args, Py_ssize_t coun
         PyErr_Format(PyExc_TypeError, "throw expected 1 to 3 arguments, got %zd", count);
         return NULL;
     }
-    if (ohw_chain_is_elsewhere(ts, chain)) {
+    if (ohw_chain_refuses(ts, chain)) {
         if (PY_THROW_POPS_AWAITED) {    /* only as long as it is on the host's stack the landing can say no */
             PyErr_Clear();
             raise_stop(self);
@@ -308,7 +326,7 @@ PyObject *ohw_chain_close(PyObject *self, PyObject *Py_UNUSED(none))
     if (chain->source == NULL) {
         Py_RETURN_NONE;
     }
-    if (ohw_chain_is_elsewhere(ts, chain) || enter(ts, chain, &before) < 0) {
+    if (ohw_chain_refuses(ts, chain) || enter(ts, chain, &before) < 0) {
         return NULL;
     }
     PyObject *source = Py_NewRef(chain->source);

@@ -34,7 +34,6 @@
 #define PY_RAISED_IS_A_TRIPLE 1                     /* type, value and traceback apart */
 #define PY_FAILED_MAY_BE_SUSPENDED 0                /* gen_send_ex2 clears the frame */
 #define PY_CLEARS_FAILED_FRAMES 1                   /* ... which survive.h answers */
-#define PY_SLOTS_BELOW_SENT 1                       /* of a landing, where a value is sent */
 #define PY_CHAINS_COPIED_AT_END 1                   /* references of a landing, beside that which ~ has */
 #define PY_THROW_POPS_AWAITED 1                     /* when its throw() has failed */
 #define PY_COUNTS_C_CALLS 1

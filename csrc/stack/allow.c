@@ -4,6 +4,7 @@
 #if OHW_ARCH_KNOWN
 
 #include "stack/judge.h"
+#include "stack/rehearse.h"
 
 static enum { UNKNOWN, GOOD, BAD } checked;
 static const char *reason;
@@ -11,7 +12,7 @@ static bool forbidden;
 static int shared_anywhere;             /* threads for which that holds: */
 static _Thread_local int shared;        /* this thread's work goes on in others */
 
-/* Read only: can this stack be read, and is it read as libgcc reads it? */
+/* Can this stack be read, is it read as libgcc reads it, and do registers survive an exchange of stacks? */
 static const char *check(void)
 {
     const char *found = ohw_arch_objection();
@@ -25,7 +26,7 @@ static const char *check(void)
             found = "the C stack of this process is not read the same way by ohwait and by libgcc";
         }
     }
-    return found;
+    return found == NULL ? ohw_rehearse(false) : found;
 }
 
 const char *ohw_stack_status(void)
