@@ -41,7 +41,7 @@ bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain)
 
 PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
 {
-    if (!PY_CLEARS_FAILED_FRAMES && (extra >= 0 || chain->thrown)) {
+    if (extra >= 0 || chain->thrown) {
         ohw_shelter_throwers(chain->lifted.host);
     }
     PyObject *yielded = ohw_decline(ts, chain->slice, chain->lifted.host, extra);

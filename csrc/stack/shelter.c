@@ -7,6 +7,15 @@
 
 #if OHW_ARCH_KNOWN
 
+#if PY_CLEARS_FAILED_FRAMES
+
+/* They yield, as the host does (decline.c). */
+void ohw_shelter_throwers(py_frame *host) { (void)host; }
+
+int ohw_shelter_init(void) { return 0; }
+
+#else
+
 typedef struct {
     PyObject_VAR_HEAD           /* ob_size: entries of words */
     py_frame *frame;            /* Borrowed: it has the shelter on its stack; NULL: it has gone back */
@@ -67,7 +76,7 @@ static PyTypeObject shelter_type = {
 /* False, with nothing changed: no memory. */
 static bool take_in(py_frame *frame)
 {
-    PyCodeObject *landing = ohw_landing_for(frame);
+    PyCodeObject *landing = ohw_landing_over_c(frame);
     int depth = py_stack_depth(frame);
     shelter *self = landing == NULL ? NULL : PyObject_NewVar(shelter, &shelter_type, depth);
     if (self == NULL) {
@@ -96,4 +105,5 @@ void ohw_shelter_throwers(py_frame *host)
     py_raise(refusal);
 }
 
+#endif
 #endif
