@@ -62,8 +62,12 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         return NULL;
     }
     if (ohw_chain_is_elsewhere(ts, chain)) {
-        chain->yielded = ohw_chain_decline(ts, chain, 1);
-        return chain->yielded == NULL ? NULL : Py_NewRef(self);
+        if (PY_CLEARS_FAILED_FRAMES) {
+            chain->yielded = ohw_chain_yield_refusal(ts, chain);
+            return chain->yielded == NULL ? NULL : Py_NewRef(self);
+        }
+        ohw_chain_decline(ts, chain, 1);
+        return NULL;
     }
     chain->handled = true;
     py_pacify_landing(ts, py_code(chain->lifted.host));
@@ -110,7 +114,7 @@ PyObject *ohw_landing_finished(PyObject *self)
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
     if (chain->outcome == NULL && ohw_chain_is_elsewhere(ts, chain)) {
-        chain->stranded = !PY_CLEARS_FAILED_FRAMES;     /* otherwise the handler declines */
+        chain->stranded = !PY_CLEARS_FAILED_FRAMES;     /* otherwise the handler refuses */
         return NULL;
     }
     if (!chain->lifted.away || chain->outcome == NULL || chain->lifted.reserved != NULL ||

@@ -51,7 +51,9 @@ PyObject *ohw_close_source(PyObject *source);
 /* It can be resumed on another thread or in another greenlet only.  An exception is set then. */
 bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain);
 /* At its landing: let the host wait on, and its caller have the exception.  As ohw_decline. */
-PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
+/* As ohw_yield_refusal, which serves instead where PY_CLEARS_FAILED_FRAMES. */
+PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain);
 /* Slots and methods of the type. */
 PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result);
 PyObject *ohw_chain_iternext(PyObject *self);

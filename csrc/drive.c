@@ -33,16 +33,24 @@ bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain)
     return reason != NULL;
 }
 
-PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
 {
-    PyObject *yielded = ohw_decline(ts, chain->lifted.host, extra);
-    chain->stranded = yielded == NULL;      /* the host gets the error after all, and ends */
+    ohw_decline(ts, chain->lifted.host, extra);
+    chain->stranded = true;         /* the host gets the error after all, and ends */
+}
+
+PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain)
+{
+    PyObject *yielded = ohw_yield_refusal(ts, chain->lifted.host);
+    chain->stranded = yielded == NULL;      /* as above */
     return yielded;
 }
 #else
 bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain) { return false; }
 
-PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) { return NULL; }
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) {}
+
+PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain) { return NULL; }
 #endif
 
 static int enter(PyThreadState *ts, ohw_chain *chain, ohw_attachment *before)
@@ -91,10 +99,14 @@ static PySendResult drive(PyThreadState *ts, ohw_chain *chain, PyObject *value, 
 {
     ohw_attachment before;
     if (ohw_chain_is_elsewhere(ts, chain)) {
-        if (py_current(ts) == chain->lifted.host) {
-            *result = ohw_chain_decline(ts, chain, chain->tight ? 1 : PY_SLOTS_BELOW_SENT);
+        if (PY_CLEARS_FAILED_FRAMES && py_current(ts) == chain->lifted.host) {
+            *result = ohw_chain_yield_refusal(ts, chain);
+            return *result == NULL ? PYGEN_ERROR : PYGEN_NEXT;
         }
-        return *result == NULL ? PYGEN_ERROR : PYGEN_NEXT;
+        if (py_current(ts) == chain->lifted.host) {
+            ohw_chain_decline(ts, chain, chain->tight ? 1 : PY_SLOTS_BELOW_SENT);
+        }
+        return PYGEN_ERROR;
     }
     if (enter(ts, chain, &before) < 0) {
         return PYGEN_ERROR;

@@ -103,9 +103,14 @@ const char *ohw_slice_objection(PyThreadState *ts, const ohw_slice *slice, const
 
 /* Called by a landing's C step, in E3, with an exception set: E3 returns with it, and the coroutines that it runs stay
  * suspended where they were.  `extra`: entry of the host's value stack, above those of ohw_waiting, that is dropped.
- * Where PY_CLEARS_FAILED_FRAMES it returns what the landing must yield to that end (a new reference).  NULL: CPython
- * cannot cope with it, and the exception is raised in the host. */
-PyObject *ohw_decline(PyThreadState *ts, py_frame *host, int extra);
+ * Returns if CPython cannot cope with that; then the exception is raised in the host. */
+void ohw_decline(PyThreadState *ts, py_frame *host, int extra);
+
+/* ---- yield_refusal.c ---- */
+
+/* The same where PY_CLEARS_FAILED_FRAMES.  New reference: what the landing must yield to that end.  NULL: the exception
+ * is set again (no memory, or no way). */
+PyObject *ohw_yield_refusal(PyThreadState *ts, py_frame *host);
 
 #endif
 
