@@ -96,7 +96,7 @@ static PyObject *run_over_c(call *now, const ohw_exit *exit, PyObject *source)
     ohw_chain *chain = NULL;
     if (ohw_tell_suspended(ts, &now->walk, exit, yielded) == 0 && (chain = ohw_chain_new(0)) != NULL) {
         PyObject_GC_Track(chain);
-        PyCodeObject *landing = ohw_landing_for(now->walk.host);
+        PyCodeObject *landing = ohw_landing_over_c(now->walk.host);
         ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, exit, &now->walk);
         if (slice != NULL) {
             chain->source = source;
@@ -165,7 +165,11 @@ static void *await_over_c(ohw_place *place, void *argument)
 
 static PyObject *await_from(PyThreadState *ts, py_frame *door, PyObject *awaitable)
 {
-    call now = {.ts = ts, .door = door, .awaitable = awaitable};
+    call now;               /* not cleared as a whole: the walk is large */
+    now.ts = ts;
+    now.door = door;
+    now.awaitable = awaitable;
+    now.chain = NULL;
     ohw_walk_to_host(py_caller(door), door, &now.walk);
 #if OHW_ARCH_KNOWN
     if (now.walk.obstacle == OHW_C_FUNCTION) {

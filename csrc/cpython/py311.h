@@ -145,6 +145,8 @@ static const py_instruction py_landing_code[] = {
     /* 17 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
     /* 18 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 2},       /* it waits on */
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 9, 14}};
+static const py_landing py_landings[] = {
+    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 9, 14, true, false},
+};
 
 #endif
