@@ -78,8 +78,12 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         return NULL;
     }
     if (ohw_chain_refuses(ts, chain)) {
-        chain->yielded = ohw_chain_decline(ts, chain, 1);
-        return chain->yielded == NULL ? NULL : Py_NewRef(self);
+        if (PY_CLEARS_FAILED_FRAMES) {
+            chain->yielded = ohw_chain_yield_refusal(ts, chain);
+            return chain->yielded == NULL ? NULL : Py_NewRef(self);
+        }
+        ohw_chain_decline(ts, chain, 1);
+        return NULL;
     }
     chain->handled = true;
     py_pacify_landing(ts, py_code(chain->lifted.host));
@@ -133,7 +137,7 @@ static PyObject *resume_slice(PyThreadState *ts, ohw_chain *chain)
     chain->kept = !PY_CLEARS_FAILED_FRAMES;
     chain->stranded = PY_CLEARS_FAILED_FRAMES;
     if (chain->kept) {
-        (void)ohw_chain_decline(ts, chain, -1);
+        ohw_chain_decline(ts, chain, -1);
     }
     return NULL;
 }
@@ -145,7 +149,7 @@ static PyObject *refuse_slice(PyThreadState *ts, ohw_chain *chain)
         return go_round(ts, chain);
     }
     if (ohw_chain_refuses(ts, chain) && !PY_CLEARS_FAILED_FRAMES) {    /* there the landing's handler declines */
-        (void)ohw_chain_decline(ts, chain, -1);
+        ohw_chain_decline(ts, chain, -1);
     }
     return NULL;
 }

@@ -56,7 +56,9 @@ bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain);
 bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain);
 /* At its landing, with an exception set: the host waits on, and whoever drives it gets the exception, which passes
  * through those that are throwing into it.  As ohw_decline. */
-PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
+/* As ohw_yield_refusal, which serves instead where PY_CLEARS_FAILED_FRAMES. */
+PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain);
 /* Slots and methods of the type. */
 PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result);
 PyObject *ohw_chain_iternext(PyObject *self);

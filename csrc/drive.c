@@ -39,13 +39,19 @@ bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain)
     return reason != NULL;
 }
 
-PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
 {
     if (extra >= 0 || chain->thrown) {
         ohw_shelter_throwers(chain->lifted.host);
     }
-    PyObject *yielded = ohw_decline(ts, chain->slice, chain->lifted.host, extra);
-    chain->stranded = yielded == NULL;      /* the host gets the error after all, and ends */
+    ohw_decline(ts, chain->slice, chain->lifted.host, extra);
+    chain->stranded = true;         /* the host gets the error after all, and ends */
+}
+
+PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain)
+{
+    PyObject *yielded = ohw_yield_refusal(ts, chain->lifted.host);
+    chain->stranded = yielded == NULL;      /* as above */
     return yielded;
 }
 #else
@@ -53,7 +59,9 @@ bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain) { return 
 
 bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain) { return false; }
 
-PyObject *ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) { return NULL; }
+void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) {}
+
+PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain) { return NULL; }
 #endif
 
 static int enter(PyThreadState *ts, ohw_chain *chain, ohw_attachment *before)
@@ -107,7 +115,7 @@ static PySendResult drive(PyThreadState *ts, ohw_chain *chain, PyObject *value, 
             return PYGEN_RETURN;        /* without an outcome: the landing's next step refuses */
         }
         (void)ohw_chain_refuses(ts, chain);
-        *result = at_landing ? ohw_chain_decline(ts, chain, 0) : NULL;
+        *result = at_landing ? ohw_chain_yield_refusal(ts, chain) : NULL;
         return *result == NULL ? PYGEN_ERROR : PYGEN_NEXT;
     }
     if (enter(ts, chain, &before) < 0) {

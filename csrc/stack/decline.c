@@ -5,103 +5,6 @@
 
 enum { RED_ZONE = 512, WRAPPER = 128 };
 
-/* The host, and all that await it in its loop, wait as before; `chain` (stolen) is all there is on its value stack. */
-static void wait_again(PyThreadState *ts, py_frame *host, PyObject *chain, const py_frame *lowest)
-{
-    PyCodeObject *landing = py_code(host);
-    ohw_waiting waiting = ohw_waiting_at(landing);
-    py_word stack[] = {py_word_of(chain), py_word_of(NULL)};
-    py_position at = {landing, py_instruction_at(landing, waiting.unit), 0};
-    (void)py_exchange_position(host, at);
-    py_put_stack(host, stack, waiting.entries);
-    py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
-    ohw_park_coroutines(ts, host, landing, lowest);
-}
-
-#if PY_CLEARS_FAILED_FRAMES
-
-/* The landing yields, and so do the coroutines that await its host, by themselves.  Where the outermost one's loop
- * returns to, the value that was yielded is exchanged for the error. */
-typedef struct {
-    ohw_pad_record pad;                 /* first: ohw_arch_pad finds it in a register of the loop's caller */
-    ohw_registers caller;               /* of that loop */
-    PyGenObject *outermost;             /* Borrowed: its caller has it */
-    PyObject *sign, *error, *survival;  /* Owned: what is yielded, what is raised, what keeps the coroutine alive */
-} refusal;
-
-typedef struct {
-    PyThreadState *ts;
-    py_frame *host;
-    refusal *made;
-} attempt;
-
-/* A tool's callback may have raised instead, or C code may have wrapped what was yielded. */
-static bool is_sign(const refusal *made, const PyObject *result)
-{
-    return py_is_suspended(made->outermost) && (result == made->sign || (result != NULL && Py_REFCNT(made->sign) > 1));
-}
-
-static void come_back(ohw_pad_record *pad, void *result)
-{
-    refusal *made = (refusal *)pad;
-    ohw_registers caller = made->caller;
-    if (is_sign(made, result)) {
-        Py_DECREF((PyObject *)result);
-        py_raise(made->error);
-        py_survive(made->outermost, made->survival);
-        result = NULL;
-    }
-    else {
-        Py_DECREF(made->error);
-        Py_DECREF(made->survival);
-    }
-    Py_DECREF(made->sign);
-    PyMem_RawFree(made);
-    ohw_arch_leave(&caller, result);
-}
-
-static void *set_trap(ohw_place *place, void *argument)
-{
-    attempt *now = argument;
-    refusal *made = now->made;
-    ohw_exit exit;
-    if (!ohw_find_outermost(now->ts, now->host, place, &exit)) {
-        return NULL;
-    }
-    made->pad = (ohw_pad_record){(exit.caller.cfa - RED_ZONE) & ~(uintptr_t)15, come_back};
-    made->caller = (ohw_registers){.pc = exit.caller.pc, .sp = exit.caller.cfa};
-    memcpy(made->caller.saved, exit.caller.registers, sizeof made->caller.saved);
-    made->outermost = py_generator(exit.lowest);
-    uintptr_t pc = (uintptr_t)ohw_arch_pad;
-    *(uintptr_t *)exit.caller.where[OHW_ARCH_CARRIER] = (uintptr_t)made;
-    *(uintptr_t *)exit.caller.pc_where = exit.caller.pc_signed ? ohw_arch_sign(pc, exit.caller.cfa) : pc;
-    return made;
-}
-
-PyObject *ohw_decline(PyThreadState *ts, ohw_slice *slice, py_frame *host, int extra)
-{
-    (void)slice, (void)extra;
-    PyObject *error = py_take_raised(), *sign = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
-    PyObject *survival = py_survival_new();
-    refusal *made = PyMem_RawMalloc(sizeof(refusal));
-    if (sign != NULL && survival != NULL && made != NULL) {
-        made->sign = sign;
-        made->error = error;
-        made->survival = survival;
-        attempt now = {ts, host, made};
-        if (ohw_arch_save(set_trap, &now) != NULL) {
-            return Py_NewRef(sign);
-        }
-    }
-    PyMem_RawFree(made);
-    Py_XDECREF(sign);
-    Py_XDECREF(survival);
-    py_raise(error);
-    return NULL;
-}
-
-#else
-
 /* The C function that has called E3 has returned: what it took for finished waits on. */
 static void reveal(ohw_pad_record *pad, void *result)
 {
@@ -138,6 +41,19 @@ static void disguise(ohw_disguise *disguise, PyGenObject *driven, ohw_c_frame *f
         from->registers[OHW_ARCH_CARRIER] = record;                 /* not touched there */
     }
     *(uintptr_t *)beyond->pc_where = beyond->pc_signed ? ohw_arch_sign(pad, beyond->cfa) : pad;
+}
+
+/* The host, and all that await it in its loop, wait as before; `chain` (stolen) is all there is on its value stack. */
+static void wait_again(PyThreadState *ts, py_frame *host, PyObject *chain, const py_frame *lowest)
+{
+    PyCodeObject *landing = py_code(host);
+    ohw_waiting waiting = ohw_waiting_at(landing);
+    py_word stack[] = {py_word_of(chain), py_word_of(NULL)};
+    py_position at = {landing, py_instruction_at(landing, waiting.unit), 0};
+    (void)py_exchange_position(host, at);
+    py_put_stack(host, stack, waiting.entries);
+    py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
+    ohw_park_coroutines(ts, host, landing, lowest);
 }
 
 static void host_waits(PyThreadState *ts, py_frame *host, PyObject *chain)
@@ -181,14 +97,11 @@ static void *leave(ohw_place *place, void *argument)
 
 void ohw_leave_landing(const ohw_departure *departure) { (void)ohw_arch_save(leave, (void *)departure); }
 
-PyObject *ohw_decline(PyThreadState *ts, ohw_slice *slice, py_frame *host, int extra)
+void ohw_decline(PyThreadState *ts, ohw_slice *slice, py_frame *host, int extra)
 {
     slice->disguise.owner = NULL;
     ohw_leave_landing(&(ohw_departure){ts, host, &slice->disguise, extra, host_waits});
-    return NULL;
 }
-
-#endif
 
 PyObject *ohw_leave_caller(PyThreadState *ts, py_frame *host, PyObject *chain)
 {

@@ -7,15 +7,6 @@
 
 #if OHW_ARCH_KNOWN
 
-#if PY_CLEARS_FAILED_FRAMES
-
-/* They yield, as the host does (decline.c). */
-void ohw_shelter_throwers(py_frame *host) { (void)host; }
-
-int ohw_shelter_init(void) { return 0; }
-
-#else
-
 typedef struct {
     PyObject_VAR_HEAD           /* ob_size: entries of words */
     py_frame *frame;            /* Borrowed: it has the shelter on its stack; NULL: it has gone back */
@@ -105,5 +96,4 @@ void ohw_shelter_throwers(py_frame *host)
     py_raise(refusal);
 }
 
-#endif
 #endif

@@ -107,13 +107,18 @@ const char *ohw_slice_objection(PyThreadState *ts, const ohw_slice *slice, const
 
 /* Called by a landing's C step, in E3, with an exception set: E3 returns with it, and the coroutines that it runs stay
  * suspended where they were.  `extra`: entry of the host's value stack, above those of ohw_waiting, that is dropped;
- * negative: none.  Where PY_CLEARS_FAILED_FRAMES it returns what the landing must yield to that end (a new reference).
- * NULL: that is impossible (somebody's own evaluation function in a debug build of CPython), and the exception is
- * raised in the host. */
-PyObject *ohw_decline(PyThreadState *ts, ohw_slice *slice, py_frame *host, int extra);
+ * negative: none.  Returns if that is impossible (somebody's own evaluation function in a debug build of CPython); then
+ * the exception is raised in the host. */
+void ohw_decline(PyThreadState *ts, ohw_slice *slice, py_frame *host, int extra);
 /* ohw_caller_in_loop's `for` statement drives `host` no longer: the host awaits `chain` (stolen) at the landing in whose
  * code it stands.  New reference: the coroutine, or generator, that the statement has. */
 PyObject *ohw_leave_caller(PyThreadState *ts, py_frame *host, PyObject *chain);
+
+/* ---- yield_refusal.c ---- */
+
+/* The same where PY_CLEARS_FAILED_FRAMES.  New reference: what the landing must yield to that end.  NULL: the exception
+ * is set again (no memory, or no way). */
+PyObject *ohw_yield_refusal(PyThreadState *ts, py_frame *host);
 
 /* ---- shelter.c ---- */
 
