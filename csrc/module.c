@@ -190,7 +190,10 @@ static PyMethodDef functions[] = {
 
 static int check_interpreter(void)
 {
-    const char *mismatch = py_layout_mismatch();
+    const char *mismatch = py_debug_mismatch();
+    if (mismatch == NULL) {
+        mismatch = py_layout_mismatch();
+    }
     if (mismatch != NULL) {
         PyErr_Format(PyExc_ImportError,
                      "ohwait was built for CPython %s; the one running, %s, differs in %s: build ohwait for it "

@@ -112,6 +112,8 @@ typedef enum { PY_YIELDS, PY_RESUMES, PY_THROWS } py_event;
 
 /* NULL if this interpreter's layout is the one compiled in, else what differs (static text). */
 static inline const char *py_layout_mismatch(void);
+/* The same for debug builds, which load the extensions of release builds, too (Debian's), but have other structs. */
+static inline const char *py_debug_mismatch(void);
 /* Switch off all that could run between the instructions of a landing, or keep a call from being inlined, until
  * _resume has put the frames back. */
 static inline py_quiet py_enter_quiet(PyThreadState *ts);

@@ -399,4 +399,17 @@ static inline int py_set_code_slot(PyCodeObject *code, Py_ssize_t slot, void *va
     return PY_SET_CODE_SLOT((PyObject *)code, slot, value);
 }
 
+/* ---- the interpreter as a whole ---- */
+
+static inline const char *py_debug_mismatch(void)
+{
+#ifdef Py_DEBUG
+    const bool compiled_for_debug = true;
+#else
+    const bool compiled_for_debug = false;
+#endif
+    bool debug = PySys_GetObject("gettotalrefcount") != NULL;
+    return debug == compiled_for_debug ? NULL : debug ? "being a debug build" : "not being a debug build";
+}
+
 #endif

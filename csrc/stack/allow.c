@@ -5,6 +5,7 @@
 
 #include "stack/judge.h"
 #include "stack/rehearse.h"
+#include "stack/rings.h"
 
 static enum { UNKNOWN, GOOD, BAD } checked;
 static const char *reason;
@@ -18,6 +19,9 @@ static const char *check(void)
     const char *found = ohw_arch_objection();
     if (found == NULL) {
         found = py_stack_mismatch();
+    }
+    if (found == NULL && !ohw_can_find_rings()) {
+        found = "this system does not tell which addresses can be read";
     }
     if (found == NULL) {
         ohw_comparison comparison;

@@ -25,6 +25,13 @@ static bool readable(const uintptr_t *word)
     return found;
 }
 
+bool ohw_can_find_rings(void)
+{
+    uintptr_t mine = 0;
+    const uintptr_t *nobodys = (const uintptr_t *)sizeof(uintptr_t);
+    return readable(&mine) && !readable(nobodys);
+}
+
 static bool leads_to(const uintptr_t *word, const py_ring *head) { return readable(word) && py_leads_to(*word, head); }
 
 /* One of the words that lead to a head is its own if the list is empty. */

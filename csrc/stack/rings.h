@@ -10,6 +10,8 @@
 /* `to` is a copy of `bytes` at `from`, both aligned as pointers are: lists whose heads were there lead to the copy from
  * now on.  The last head may reach beyond by one word.  Finds heads by what leads to them, hence reads any address. */
 void ohw_move_rings(const char *from, char *to, size_t bytes);
+/* Does the system say which addresses can be read? */
+bool ohw_can_find_rings(void);
 
 #endif
 #endif
