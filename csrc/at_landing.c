@@ -1,6 +1,6 @@
 /* The operators that a landing uses on its chain besides SEND, and what happens at its end:
  *
- *     ~chain          the frames come back: reserve room for them                       -> chain
+ *     ~chain          landings that are not prepared: the frames come back              -> chain
  *     chain % exc     `exc` arrived at the landing (throw, close, a finished throw)     -> chain
  *     -chain          tight landings: what was yielded
  *     chain[value]    tight landings: drive the awaitable with a sent value             -> chain
@@ -49,6 +49,22 @@ static void announce(PyThreadState *ts, ohw_chain *chain)
     }
 }
 
+static void announce_if_heard(PyThreadState *ts, ohw_chain *chain)
+{
+    if (!chain->announced && ohw_listened_to(ts)) {
+        announce(ts, chain);
+    }
+}
+
+int ohw_chain_come_back(PyThreadState *ts, ohw_chain *chain)
+{
+    ohw_give_back_room(&chain->lifted);
+    announce_if_heard(ts, chain);
+    int status = ohw_reserve(ts, &chain->lifted, chain->words);
+    chain->stranded = status < 0;
+    return status;
+}
+
 PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
 {
     ohw_chain *chain = (ohw_chain *)self;
@@ -80,7 +96,7 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
             ohw_chain_finish(chain, Py_NewRef(exception), true, true);
         }
     }
-    return Py_NewRef(self);
+    return chain->prepared && ohw_chain_come_back(ts, chain) < 0 ? NULL : Py_NewRef(self);
 }
 
 #if OHW_ARCH_KNOWN
@@ -118,20 +134,13 @@ PyObject *ohw_landing_finished(PyObject *self)
         PyErr_SetString(PyExc_TypeError, "bad operand type for unary ~: 'ohwait._core.Chain'");
         return NULL;
     }
-    ohw_give_back_room(&chain->lifted);
-    if (!chain->announced && ohw_listened_to(ts)) {
-        announce(ts, chain);
-    }
 #if OHW_ARCH_KNOWN
     if (chain->slice != NULL) {
+        announce_if_heard(ts, chain);
         return resume_slice(ts, chain);
     }
 #endif
-    if (ohw_reserve(ts, &chain->lifted, chain->words) < 0) {
-        chain->stranded = true;
-        return NULL;
-    }
-    return Py_NewRef(self);
+    return ohw_chain_come_back(ts, chain) < 0 ? NULL : Py_NewRef(self);
 }
 
 PyObject *ohw_landing_yielded(PyObject *self)

@@ -14,6 +14,7 @@ typedef struct {
     bool thrown;                /* it was thrown into the host: it gets its context where it is raised */
     bool running;               /* its source is being driven */
     bool tight;                 /* its host waits at a tight landing, where throw() and close() arrive unannounced */
+    bool prepared;              /* its host's landing is: SEND finishes with the frames' room reserved, nothing else does */
     bool handled;               /* an exception has come to the landing's handler */
     bool stranded;              /* there was no memory for its frames' return; they are dropped */
     bool announced;             /* profilers and tracers know that the frames have been resumed */
@@ -79,6 +80,9 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception);      /* nb_re
 PyObject *ohw_landing_yielded(PyObject *self);                          /* nb_negative */
 PyObject *ohw_landing_sent(PyObject *self, PyObject *value);            /* mp_subscript */
 int ohw_landing_waits(PyObject *self);                                  /* nb_bool */
+/* At the landing, where the host goes on next: reserve what the frames' return needs.  -1 with an exception: they are
+ * stranded then.  Python code may run. */
+int ohw_chain_come_back(PyThreadState *ts, ohw_chain *chain);
 /* The frames are back, the innermost one gets the outcome.  `chain` is stolen.  New reference, or NULL with the
  * exception. */
 PyObject *ohw_chain_deliver(ohw_chain *chain);

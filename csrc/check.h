@@ -8,6 +8,7 @@ typedef struct {
     Py_ssize_t lifted, spliced, cleared;    /* chains since import: lifted = spliced + cleared + away now */
     Py_ssize_t alive;                       /* Chain objects */
     Py_ssize_t chunks;                      /* of the data stack, held by chains that are away */
+    Py_ssize_t chunks_made;                 /* since import */
 } ohw_counters;
 extern ohw_counters ohw_count;
 

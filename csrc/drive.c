@@ -143,9 +143,22 @@ static void raise_stop(PyObject *value)
     }
 }
 
+/* There is an outcome.  At a prepared landing nothing comes between SEND and `_resume`.  -1 with an exception. */
+static int settle(ohw_chain *chain)
+{
+    PyThreadState *ts = py_thread();
+    bool at_landing = chain->prepared && chain->lifted.away && chain->lifted.reserved == NULL &&
+                      py_current(ts) == chain->lifted.host;
+    return at_landing ? ohw_chain_come_back(ts, chain) : 0;
+}
+
 PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result)
 {
-    PySendResult status = ohw_chain_advance((ohw_chain *)self, value, result);
+    ohw_chain *chain = (ohw_chain *)self;
+    PySendResult status = ohw_chain_advance(chain, value, result);
+    if (status == PYGEN_RETURN && settle(chain) < 0) {
+        return PYGEN_ERROR;
+    }
     if (status == PYGEN_RETURN) {
         *result = Py_NewRef(self);
     }
@@ -156,7 +169,7 @@ PyObject *ohw_chain_iternext(PyObject *self)
 {
     PyObject *result;
     PySendResult status = ohw_chain_advance((ohw_chain *)self, Py_None, &result);
-    if (status == PYGEN_RETURN && PY_ITERNEXT_CARRIES_RESULT) {
+    if (status == PYGEN_RETURN && settle((ohw_chain *)self) == 0 && PY_ITERNEXT_CARRIES_RESULT) {
         raise_stop(self);
     }
     return result;
@@ -167,6 +180,12 @@ PyObject *ohw_chain_send(PyObject *self, PyObject *value)
     PyObject *result;
     if (ohw_chain_advance((ohw_chain *)self, value, &result) == PYGEN_RETURN) {
         raise_stop(self);
+        PyObject *stop = py_take_raised();      /* made first: with the room reserved nothing may fail */
+        if (PyErr_GivenExceptionMatches(stop, PyExc_StopIteration) && settle((ohw_chain *)self) < 0) {
+            Py_DECREF(stop);
+            return NULL;
+        }
+        py_raise(stop);
     }
     return result;
 }

@@ -144,8 +144,9 @@ static PyObject *core_inline_next_loop(PyObject *module, PyObject *Py_UNUSED(non
 
 static PyObject *core_counters(PyObject *module, PyObject *Py_UNUSED(none))
 {
-    return Py_BuildValue("{sn sn sn sn sn}", "lifted", ohw_count.lifted, "spliced", ohw_count.spliced, "cleared",
-                         ohw_count.cleared, "alive", ohw_count.alive, "chunks", ohw_count.chunks);
+    return Py_BuildValue("{sn sn sn sn sn sn}", "lifted", ohw_count.lifted, "spliced", ohw_count.spliced, "cleared",
+                         ohw_count.cleared, "alive", ohw_count.alive, "chunks", ohw_count.chunks,
+                         "chunks_made", ohw_count.chunks_made);
 }
 
 static PyObject *core_data_stack(PyObject *module, PyObject *Py_UNUSED(none))
@@ -164,6 +165,7 @@ static PyObject *core_free_spares(PyObject *module, PyObject *Py_UNUSED(none))
 {
     ohw_chain_free_spares();
     ohw_stack_free_spares();
+    ohw_forget_repeats();
     Py_RETURN_NONE;
 }
 
@@ -177,10 +179,10 @@ static PyMethodDef functions[] = {
      "c_caller(coroutine): the innermost frame above the coroutine's that called C code which called back, or None."},
     {"inline_next_loop", core_inline_next_loop, METH_NOARGS,
      "inline_next_loop(): for an __iter__ method: let the calling `for` loop run a generator without C in between."},
-    {"counters", core_counters, METH_NOARGS, "counters(): chains lifted, spliced, cleared; Chain objects alive; chunks of the data stack that suspended chains hold."},
+    {"counters", core_counters, METH_NOARGS, "counters(): chains lifted, spliced, cleared; Chain objects alive; chunks of the data stack that suspended chains hold, and that were made."},
     {"data_stack", core_data_stack, METH_NOARGS, "data_stack(): (chunks, words in use) of this thread's data stack."},
     {"recursion_left", core_recursion_left, METH_NOARGS, "recursion_left(): Python calls that are still possible."},
-    {"free_spares", core_free_spares, METH_NOARGS, "free_spares(): give spare memory back, for leak checks."},
+    {"free_spares", core_free_spares, METH_NOARGS, "free_spares(): give spare memory back and forget what has been learnt, for leak checks."},
     {NULL},
 };
 
@@ -215,8 +217,8 @@ static PyObject *build_facts(void)
 #else
     int debug = 0;
 #endif
-    return Py_BuildValue("{si sN sN ss sN sN}", "landing_slots", py_landings[0].stack,
-                        "with_calls_methods_inline", PyBool_FromLong(PY_WITH_CALLS_METHODS_INLINE),
+    return Py_BuildValue("{si sN sN ss sN sN}", "landing_slots", ohw_slots_to_delegate(),
+                         "with_calls_methods_inline", PyBool_FromLong(PY_WITH_CALLS_METHODS_INLINE),
                          "cpython", PyUnicode_FromFormat("%d.%d", PY_MAJOR_VERSION, PY_MINOR_VERSION),
                          "version", PY_VERSION, "checked", PyBool_FromLong(checked),
                          "interpreter_debug", PyBool_FromLong(debug));

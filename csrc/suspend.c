@@ -61,6 +61,7 @@ static PyObject *try_to_suspend(PyThreadState *ts, py_frame *door, ohw_walk *wal
     chain->source = source;
     chain->yielded = yielded;
     chain->stepwise = again;
+    chain->prepared = ohw_landing_is_prepared(walk->host);
     ohw_lift(ts, door, walk, extent, landing, &chain->lifted, chain->words);
     PyObject_GC_Track(chain);
     return (PyObject *)chain;

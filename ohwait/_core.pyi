@@ -28,7 +28,7 @@ def inline_next_loop() -> bool:
 
 def counters() -> dict[str, int]:
     """Chains ``lifted``, ``spliced`` and ``cleared`` since import, Chain objects ``alive`` now, and
-    ``chunks`` of the data stack that suspended chains hold now."""
+    ``chunks`` of the data stack that suspended chains hold now, ``chunks_made`` since import."""
 
 def data_stack() -> tuple[int, int]:
     """(chunks, words in use) of this thread's interpreter data stack."""
@@ -37,7 +37,7 @@ def recursion_left() -> int:
     """Python calls that are still possible on this thread before RecursionError."""
 
 def free_spares() -> None:
-    """Give the memory of spare Chain objects back to the allocator."""
+    """Give the memory of spare Chain objects back to the allocator, and forget which frames have suspended often."""
 
 def stats() -> dict[str, int]:
     """``suspensions_by_frames`` and ``suspensions_by_stack`` since import; ``slices_alive``, ``slice_bytes`` now;

@@ -13,7 +13,7 @@ from core_tools import as_if_awaited, below, describe, drive, finish, host_of, p
 
 from ohwait import _core, ohwait
 
-MANY = 12
+MANY = 20
 """Suspensions after which frames have a chunk of their own."""
 CHUNKS = 64
 """Chunks that suspended chains may hold."""
@@ -49,6 +49,21 @@ def test_frames_get_a_chunk_and_give_it_back(depth: int) -> None:
     assert seen[0] == 0 and seen[-1] == 1 and seen == sorted(seen)
     assert finish(coroutine, [MANY, "a", "b"]) == ([*range(1, MANY), MANY], ["a", "b"])
     assert chunks() == 0 and _core.data_stack() == before
+
+
+def test_frames_that_are_called_anew_each_time_waste_few_chunks() -> None:
+    """They lie at the same place as the ones before, and cannot be told from frames that go on suspending."""
+
+    def once(n: int) -> object:
+        return below(2, lambda: ohwait(pause(n)))
+
+    async def host() -> list[object]:
+        return [once(n) for n in range(2000)]
+
+    _core.free_spares()  # which also forgets what earlier hosts at the same address have done
+    before = _core.counters()["chunks_made"]
+    assert drive(host(), range(2000)) == list(range(2000))
+    assert 0 < _core.counters()["chunks_made"] - before <= 4
 
 
 def test_calls_that_do_not_fit_into_the_chunk() -> None:

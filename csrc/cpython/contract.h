@@ -53,6 +53,9 @@ typedef struct {
     int stack;                  /* slots that it needs on the host's (empty) value stack */
     int guarded_end;            /* instructions [0, guarded_end) are covered by the handler */
     int handler;                /* instruction number of the handler, entered with [chain, exception] */
+    bool delegates;             /* the host awaits its chain, as coroutines do; it does not merely yield */
+    bool prepared;              /* it is entered with `_resume` below the chain, and calls it when SEND has finished:
+                                   only for frames without C functions; nothing is done by ~ then */
 } py_landing;
 
 /* Interpreter loops (invocations of the evaluation function) that are set aside with their C frames: the one that runs a
@@ -110,6 +113,8 @@ static inline py_frame *py_current(PyThreadState *ts);
 static inline void py_set_current(PyThreadState *ts, py_frame *frame);
 /* The frame that called `frame` in the same interpreter loop; NULL if C code did. */
 static inline py_frame *py_caller(const py_frame *frame);
+/* ... a frame of the interpreter's own (py_is_entry), or NULL, if C code did. */
+static inline py_frame *py_caller_or_entry(const py_frame *frame);
 /* The next Python frame towards the bottom, whatever lies between; NULL at the end of the thread's stack. */
 static inline py_frame *py_caller_beyond_c(const py_frame *frame);
 static inline void py_set_caller(py_frame *frame, py_frame *caller);

@@ -17,6 +17,15 @@ static inline bool py_is_entry(const py_frame *frame)
 #endif
 }
 
+static inline py_frame *py_caller_or_entry(const py_frame *frame)
+{
+#ifdef PY_ENTRY_OWNER
+    return frame->previous;
+#else
+    return py_caller(frame);
+#endif
+}
+
 /* ---- finding them ---- */
 
 static inline py_loops py_loops_down_to(PyThreadState *ts, py_frame *innermost, const py_frame *host, py_frame *lowest)

@@ -140,6 +140,8 @@ static const py_instruction py_landing_code[] = {
     /* 14 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
     /* 15 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 9, 14}};
+static const py_landing py_landings[] = {
+    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 9, 14, true, false},
+};
 
 #endif

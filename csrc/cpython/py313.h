@@ -166,6 +166,18 @@ static const py_instruction py_hidden[] = {
 #else
 #  define PY_AFTER_YIELD NOP
 #endif
+static const py_instruction py_prepared_landing_code[] = {
+    /* 0 */ {LOAD_CONST, 0, PY_NONE, 0},
+    /* 1 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 6},
+    /* 2 */ {YIELD_VALUE, 0, PY_ARG, 1},
+    /* 3 */ {PY_AFTER_YIELD, 0, PY_ARG, RESUME_AFTER_AWAIT},
+    /* 4 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 6},
+    /* 5 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 2},
+    /* 6 */ {POP_TOP, 0, PY_ARG, 0},
+    /* 7 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 8 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 9 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 7},
+};
 static const py_instruction py_landing_code[] = {
     /* 0 */ {LOAD_CONST, 0, PY_NONE, 0},
     /* 1 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 5},
@@ -180,6 +192,9 @@ static const py_instruction py_landing_code[] = {
     /* 10 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
     /* 11 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 6},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 5, 10}};
+static const py_landing py_landings[] = {
+    {py_prepared_landing_code, sizeof(py_prepared_landing_code) / sizeof(*py_prepared_landing_code), 3, 6, 8, true, true},
+    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 5, 10, true, false},
+};
 
 #endif

@@ -154,6 +154,17 @@ static const py_instruction py_hidden[] = {
 };
 
 /* No RESUME after YIELD_VALUE: nothing asks for it since 3.14, and it would instrument the landing. */
+static const py_instruction py_prepared_landing_code[] = {
+    /* 0 */ {LOAD_CONST, 0, PY_NONE, 0},
+    /* 1 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 5},
+    /* 2 */ {YIELD_VALUE, 0, PY_ARG, 1},
+    /* 3 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 5},
+    /* 4 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 2},
+    /* 5 */ {POP_TOP, 0, PY_ARG, 0},
+    /* 6 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 7 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 8 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 6},
+};
 static const py_instruction py_landing_code[] = {
     /* 0 */ {LOAD_CONST, 0, PY_NONE, 0},
     /* 1 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 4},
@@ -167,6 +178,9 @@ static const py_instruction py_landing_code[] = {
     /* 9 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
     /* 10 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 5},
 };
-static const py_landing py_landings[] = {{py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 4, 9}};
+static const py_landing py_landings[] = {
+    {py_prepared_landing_code, sizeof(py_prepared_landing_code) / sizeof(*py_prepared_landing_code), 3, 5, 7, true, true},
+    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 2, 4, 9, true, false},
+};
 
 #endif

@@ -169,6 +169,19 @@ static const py_instruction py_hidden[] = {
 
 /* No RESUME after YIELD_VALUE: nothing asks for it since 3.14, and it would instrument the landing.
  * SEND takes three slots: receiver, NULL (or an index into a sequence), value. */
+static const py_instruction py_prepared_landing_code[] = {
+    /* 0 */ {PUSH_NULL, 0, PY_ARG, 0},
+    /* 1 */ {LOAD_CONST, 0, PY_NONE, 0},
+    /* 2 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 6},
+    /* 3 */ {YIELD_VALUE, 0, PY_ARG, 1},
+    /* 4 */ {SEND, INLINE_CACHE_ENTRIES_SEND, PY_FORWARD, 6},
+    /* 5 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 3},
+    /* 6 */ {POP_TOP, 0, PY_ARG, 0},
+    /* 7 */ {POP_TOP, 0, PY_ARG, 0},
+    /* 8 */ {CALL, INLINE_CACHE_ENTRIES_CALL, PY_ARG, 0},
+    /* 9 */ {BINARY_OP, INLINE_CACHE_ENTRIES_BINARY_OP, PY_ARG, NB_REMAINDER},
+    /* 10 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 8},
+};
 static const py_instruction py_landing_code[] = {
     /* 0 */ {PUSH_NULL, 0, PY_ARG, 0},
     /* 1 */ {LOAD_CONST, 0, PY_NONE, 0},
@@ -203,8 +216,9 @@ static const py_instruction py_tight_landing_code[] = {
     /* 13 */ {JUMP_BACKWARD_NO_INTERRUPT, 0, PY_BACKWARD, 4},
 };
 static const py_landing py_landings[] = {
-    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 3, 5, 11},
-    {py_tight_landing_code, sizeof(py_tight_landing_code) / sizeof(*py_tight_landing_code), 2, 8, 12},
+    {py_prepared_landing_code, sizeof(py_prepared_landing_code) / sizeof(*py_prepared_landing_code), 4, 6, 9, true, true},
+    {py_landing_code, sizeof(py_landing_code) / sizeof(*py_landing_code), 3, 5, 11, true, false},
+    {py_tight_landing_code, sizeof(py_tight_landing_code) / sizeof(*py_tight_landing_code), 2, 8, 12, false, false},
 };
 
 #endif

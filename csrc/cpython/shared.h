@@ -46,7 +46,7 @@ static inline bool py_throws_into(const py_frame *frame, PyObject *awaited)
 {
     int used = py_slots_used(frame);
     return py_generator_executing(py_generator((py_frame *)frame)) && frame->previous == NULL &&
-           used == py_code(frame)->co_nlocalsplus + 1 &&
+           used > py_code(frame)->co_nlocalsplus &&
            ((const py_word *)frame->localsplus)[used - 1] == (py_word)awaited;
 }
 

@@ -43,9 +43,17 @@ int ohw_landing_init(void);
 /* A code object at whose start a host may wait when it stands at its current call; borrowed from the host's code.
  * NULL with an exception.  May run the garbage collector. */
 PyCodeObject *ohw_landing_for(py_frame *host);
-/* Where a host stands that waits at `landing`: the unit behind its YIELD_VALUE, with `entries` on its stack, the chain
- * first and NULL behind it; `delegates`: as in an await, not a plain yield. */
+PyCodeObject *ohw_landing_over_c(py_frame *host);       /* that for the stack path, the same otherwise */
+/* Is that of ohw_landing_for one that wants `_resume` below the chain (py_landing)? */
+static inline bool ohw_landing_is_prepared(const py_frame *host)
+{
+    return py_landings[0].prepared && py_code(host)->co_stacksize >= py_landings[0].stack;
+}
+extern PyObject *ohw_resume_function;                   /* owned, for ever */
+/* Where a host stands that waits at `landing`, one of ohw_landing_over_c: the unit behind its YIELD_VALUE, with `entries`
+ * on its stack, the chain first and NULL behind it; `delegates`: as in an await, not a plain yield. */
 typedef struct { int unit, entries; bool delegates; } ohw_waiting;
+int ohw_slots_to_delegate(void);                        /* that a host needs to be seen awaiting its chain */
 ohw_waiting ohw_waiting_at(const PyCodeObject *landing);
 void ohw_set_resume_function(PyObject *function);       /* stolen */
 /* A function with the name and the one parameter of `model` whose code is: ~hook, with the argument in local 0.  It is
@@ -62,7 +70,7 @@ enum { OHW_RESUME_FRAME_WORDS = FRAME_SPECIALS_SIZE + 16 };     /* at most what 
 #ifdef OHWAIT_CHECKED
 enum { OHW_REPEATS_FOR_CHUNK = 1, OHW_CHUNKS = 64 };
 #else
-enum { OHW_REPEATS_FOR_CHUNK = 8, OHW_CHUNKS = 64 };
+enum { OHW_REPEATS_FOR_CHUNK = 16, OHW_CHUNKS = 64 };
 #endif
 
 /* The room that a chain takes on the data stack. */
@@ -90,7 +98,7 @@ typedef struct {
     int frames;             /* recursion units given back */
     uint32_t parked;        /* entries of the host's value stack */
     py_chunk *chunk;        /* Owned while away: the frames have stayed in it; NULL: they have been copied */
-    uint8_t repeats;        /* suspensions of these frames before this one, as far as is known */
+    uint16_t repeats;       /* suspensions of these frames before this one, as far as is known */
     bool resting;           /* plain copies: they point at each other where they were, not where they are */
     bool away;              /* between lift and splice */
 } ohw_lifted;               /* goes with words, owned by the Chain: parked entries, then frames as on the data stack */
@@ -101,7 +109,10 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
 /* Before anybody looks at lifted frames: they no longer rest. */
 void ohw_wake(ohw_lifted *lifted, py_word *words);
 /* How often the frames that are about to be lifted have been spliced, as far as is known. */
-uint8_t ohw_repeats(const ohw_walk *walk);
+uint16_t ohw_repeats(const ohw_walk *walk);
+/* They are lifted with the chunk that they got at a splice: it was worth its price. */
+void ohw_chunk_was_kept(const py_frame *host);
+void ohw_forget_repeats(void);
 /* The chunk in which the frames have stayed is the top one of `ts` again.  False: there is no memory for a first one. */
 bool ohw_chunk_returns(PyThreadState *ts, ohw_lifted *lifted);
 /* First thing at the landing: the data stack ends below the lifted frames. */

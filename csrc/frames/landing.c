@@ -6,10 +6,11 @@
  */
 #include "frames/frames.h"
 
-enum { MAX_UNITS = 96, MAX_LINE_TABLE = 64 };
+enum { MAX_UNITS = 96, MAX_LINE_TABLE = 64, ENOUGH_SLOTS = 16 /* for any landing */ };
 
 typedef struct {
     int call_site;              /* code unit in the host's code */
+    bool over_c;
     PyCodeObject *landing;      /* Owned */
 } site;
 
@@ -22,11 +23,11 @@ typedef struct {
 enum { CACHE_SIZE = 64 };
 static struct {
     const void *instruction;
-    PyCodeObject *landing;      /* Borrowed from a site table */
+    PyCodeObject *landing;      /* Borrowed from a site table: that for no C functions */
 } cache[CACHE_SIZE];
 
 static Py_ssize_t code_slot = -1;
-static PyObject *resume_function;       /* Owned, for ever */
+PyObject *ohw_resume_function;
 
 static void destroy_table(void *slot)
 {
@@ -50,7 +51,7 @@ int ohw_landing_init(void)
     return 0;
 }
 
-void ohw_set_resume_function(PyObject *function) { Py_XSETREF(resume_function, function); }
+void ohw_set_resume_function(PyObject *function) { Py_XSETREF(ohw_resume_function, function); }
 
 /* ---- assembling ---- */
 
@@ -93,7 +94,7 @@ static PyObject *assemble(const py_instruction *code, int length)
 static PyObject *handler_table(const py_landing *landing)
 {
     int length = unit_of(landing->code, landing->guarded_end), target = unit_of(landing->code, landing->handler);
-    int depth = 1;
+    int depth = landing->prepared ? 2 : 1;
     assert(length < 64 && target < 64);
     char bytes[] = {(char)0x80, (char)length, (char)target, (char)(depth << 1)};
     return PyBytes_FromStringAndSize(bytes, sizeof(bytes));
@@ -145,34 +146,42 @@ static PyCodeObject *replace(PyCodeObject *code, PyObject *instructions, PyObjec
 }
 
 /* That for a host with a value stack of so many slots; NULL if there is none. */
-static const py_landing *shape_for(int slots)
+static const py_landing *shape_for(int slots, bool over_c)
 {
     const py_landing *shape = py_landings, *end = shape + sizeof(py_landings) / sizeof(*py_landings);
-    while (shape < end && shape->stack > slots) {
+    while (shape < end && (shape->stack > slots || (over_c && shape->prepared))) {
         shape++;
     }
     return shape < end ? shape : NULL;
 }
 
+int ohw_slots_to_delegate(void)
+{
+    int slots = INT_MAX;
+    for (size_t i = 0; i < sizeof(py_landings) / sizeof(*py_landings); i++) {
+        slots = py_landings[i].delegates && py_landings[i].stack < slots ? py_landings[i].stack : slots;
+    }
+    return slots;
+}
+
 ohw_waiting ohw_waiting_at(const PyCodeObject *landing)
 {
-    static ohw_waiting known[Py_ARRAY_LENGTH(py_landings)];
-    const py_landing *shape = shape_for(landing->co_stacksize);
-    ohw_waiting *waiting = &known[shape - py_landings];
-    if (waiting->entries == 0) {
+    static ohw_waiting known[ENOUGH_SLOTS + 1];     /* by the size of the value stack */
+    int slots = landing->co_stacksize < ENOUGH_SLOTS ? landing->co_stacksize : ENOUGH_SLOTS;
+    if (known[slots].entries == 0) {
+        const py_landing *shape = shape_for(slots, true);
         int yield = 0;
         while (shape->code[yield].opcode != YIELD_VALUE) {
             yield++;
         }
-        bool delegates = shape == py_landings;      /* the others make do with a plain yield */
-        *waiting = (ohw_waiting){unit_of(shape->code, yield + 1), shape->stack - 1, delegates};
+        known[slots] = (ohw_waiting){unit_of(shape->code, yield + 1), shape->stack - 1, shape->delegates};
     }
-    return *waiting;
+    return known[slots];
 }
 
-static PyCodeObject *make_landing(PyCodeObject *code, int call_site)
+static PyCodeObject *make_landing(PyCodeObject *code, int call_site, bool over_c)
 {
-    const py_landing *shape = shape_for(code->co_stacksize);
+    const py_landing *shape = shape_for(code->co_stacksize, over_c);
     if (shape == NULL) {
         PyErr_Format(PyExc_SystemError, "ohwait: %U has a value stack of %d, too small for any call", code->co_qualname,
                      code->co_stacksize);
@@ -181,7 +190,7 @@ static PyCodeObject *make_landing(PyCodeObject *code, int call_site)
     int line = PyCode_Addr2Line(code, call_site * (int)sizeof(_Py_CODEUNIT));
     PyObject *lines = line_table(unit_of(shape->code, shape->length), line >= 0, line - code->co_firstlineno);
     PyCodeObject *landing = replace(code, assemble(shape->code, shape->length), lines, handler_table(shape),
-                                    resume_function, code->co_stacksize);
+                                    ohw_resume_function, code->co_stacksize);
     if (landing != NULL) {
         py_prepare_landing(landing);
     }
@@ -190,10 +199,10 @@ static PyCodeObject *make_landing(PyCodeObject *code, int call_site)
 
 /* ---- looking up ---- */
 
-static site *find(site_table *table, int call_site)
+static site *find(site_table *table, int call_site, bool over_c)
 {
     for (int i = 0; table != NULL && i < table->count; i++) {
-        if (table->sites[i].call_site == call_site) {
+        if (table->sites[i].call_site == call_site && table->sites[i].over_c == over_c) {
             return &table->sites[i];
         }
     }
@@ -201,10 +210,10 @@ static site *find(site_table *table, int call_site)
 }
 
 /* Stolen: landing, also on failure.  Borrowed: the landing of this site from now on; NULL with MemoryError. */
-static PyCodeObject *remember(PyCodeObject *code, int call_site, PyCodeObject *landing)
+static PyCodeObject *remember(PyCodeObject *code, int call_site, bool over_c, PyCodeObject *landing)
 {
     site_table *old = py_get_code_slot(code, code_slot);
-    site *known = find(old, call_site);
+    site *known = find(old, call_site, over_c);
     if (known != NULL) {
         Py_DECREF(landing);     /* somebody else made it meanwhile */
         return known->landing;
@@ -217,7 +226,7 @@ static PyCodeObject *remember(PyCodeObject *code, int call_site, PyCodeObject *l
         return NULL;
     }
     table->count = count + 1;
-    table->sites[0] = (site){call_site, landing};
+    table->sites[0] = (site){call_site, over_c, landing};
     if (old != NULL) {
         memcpy(table->sites + 1, old->sites, (size_t)count * sizeof(site));
         old->count = 0;         /* its landings have moved; the slot destroys it when it takes the new one */
@@ -236,15 +245,15 @@ static PyCodeObject *remember(PyCodeObject *code, int call_site, PyCodeObject *l
     return NULL;
 }
 
-static PyCodeObject *find_or_make(PyCodeObject *code, int call_site)
+static PyCodeObject *find_or_make(PyCodeObject *code, int call_site, bool over_c)
 {
-    site *known = find(py_get_code_slot(code, code_slot), call_site);
+    site *known = find(py_get_code_slot(code, code_slot), call_site, over_c);
     if (known != NULL) {
         return known->landing;
     }
     /* Making one may run Python code (the collector, audit hooks), and that may suspend here too. */
-    PyCodeObject *landing = make_landing(code, call_site);
-    return landing == NULL ? NULL : remember(code, call_site, landing);
+    PyCodeObject *landing = make_landing(code, call_site, over_c);
+    return landing == NULL ? NULL : remember(code, call_site, over_c, landing);
 }
 
 PyCodeObject *ohw_landing_for(py_frame *host)
@@ -253,7 +262,7 @@ PyCodeObject *ohw_landing_for(py_frame *host)
     size_t entry = (uintptr_t)instruction / sizeof(_Py_CODEUNIT) % CACHE_SIZE;
     PyCodeObject *landing = cache[entry].landing;
     if (cache[entry].instruction != instruction) {
-        landing = find_or_make(py_code(host), py_call_site(host));
+        landing = find_or_make(py_code(host), py_call_site(host), false);
         if (landing != NULL) {
             cache[entry].instruction = instruction;
             cache[entry].landing = landing;
@@ -261,6 +270,8 @@ PyCodeObject *ohw_landing_for(py_frame *host)
     }
     return landing;
 }
+
+PyCodeObject *ohw_landing_over_c(py_frame *host) { return find_or_make(py_code(host), py_call_site(host), true); }
 
 /* ---- hidden functions ---- */
 

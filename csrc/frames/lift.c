@@ -37,6 +37,7 @@ static void keep_frames(const ohw_walk *walk, ohw_extent extent, ohw_lifted *lif
     lifted->bottom = walk->bottom;
     lifted->chunk = extent.chunk;
     ohw_count.chunks++;
+    ohw_chunk_was_kept(walk->host);
 }
 
 /* Whether plain copies will do: at the moment of the lift, as frame objects may have been made while the source ran. */
@@ -143,6 +144,10 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->exception_state = py_exception_state(ts);
     lifted->parked = (uint32_t)py_stack_depth(host);
     py_take_stack(host, words, (int)lifted->parked);
+    if (ohw_landing_is_prepared(host)) {
+        py_word resume = py_word_of(Py_NewRef(ohw_resume_function));
+        py_put_stack(host, &resume, 1);
+    }
     if (extent.chunk != NULL) {
         keep_frames(walk, extent, lifted);
     }

@@ -7,12 +7,46 @@ enum { SPARE_CALLS = 2 };       /* for the call of _resume */
 /* The last frames that were spliced: they are likely to be the next that are lifted. */
 static struct {
     const py_frame *host, *room;
-    uint8_t times;
+    uint16_t times;
 } last;
 
-uint8_t ohw_repeats(const ohw_walk *walk)
+uint16_t ohw_repeats(const ohw_walk *walk)
 {
     return walk->host == last.host && walk->room == last.room ? last.times : 0;
+}
+
+/* Frames that a host calls anew each time cannot be told from those that go on suspending, as they lie at the same place.
+ * They waste their chunk (a system call or two): each time it is not kept, the host has to wait longer for the next. */
+enum { DOUBTS = 64, LESS_OFTEN = 8, PATIENCE = 1 << 13 };
+static struct { const py_frame *host; uint16_t patience; } doubts[DOUBTS];
+
+static unsigned doubt_about(const py_frame *host) { return (uintptr_t)host / 64 % DOUBTS; }
+
+void ohw_chunk_was_kept(const py_frame *host)
+{
+    unsigned entry = doubt_about(host);
+    if (doubts[entry].host == host) {
+        doubts[entry].host = NULL;
+    }
+}
+
+void ohw_forget_repeats(void)
+{
+    memset(doubts, 0, sizeof doubts);
+    last.host = NULL;
+}
+
+static bool deserves_chunk(const ohw_lifted *lifted)
+{
+    unsigned entry = doubt_about(lifted->host);
+    bool doubted = doubts[entry].host == lifted->host;
+    uint16_t patience = doubted ? doubts[entry].patience : OHW_REPEATS_FOR_CHUNK;
+    if (lifted->size == 0 || lifted->repeats < patience) {
+        return false;
+    }
+    doubts[entry].host = lifted->host;
+    doubts[entry].patience = patience < PATIENCE ? patience * LESS_OFTEN : PATIENCE;
+    return true;
 }
 
 /* From the end of the awaitable to ohw_splice, where nothing else runs. */
@@ -42,8 +76,9 @@ static py_frame *room_for(PyThreadState *ts, ohw_lifted *lifted)
     if (lifted->chunk != NULL) {
         return ohw_chunk_returns(ts, lifted) ? lifted->origin : NULL;
     }
-    if (lifted->repeats >= OHW_REPEATS_FOR_CHUNK && lifted->size > 0) {
+    if (lifted->repeats >= OHW_REPEATS_FOR_CHUNK && deserves_chunk(lifted)) {
         py_chunk *chunk = py_chunk_new(lifted->size);
+        ohw_count.chunks_made += chunk != NULL;
         if (chunk != NULL && py_attach_chunk(ts, chunk, lifted->size)) {
             return py_chunk_start(chunk);
         }
@@ -131,7 +166,7 @@ void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word
     lifted->top = lifted->bottom = lifted->reserved = NULL;
     lifted->parked = 0;
     lifted->away = false;
-    last.times = lifted->repeats < UINT8_MAX ? lifted->repeats + 1 : lifted->repeats;
+    last.times = lifted->repeats < UINT16_MAX ? lifted->repeats + 1 : lifted->repeats;
     ohw_count.spliced++;
     ohw_check_spliced(ts, resume, lifted);
     Py_DECREF(at_landing.code);     /* never the last reference: the host's code keeps its landings */

@@ -14,26 +14,40 @@ static ohw_obstacle obstacle_at(py_frame *frame, py_frame **c_caller)
     return OHW_NO_COROUTINE;
 }
 
+static inline void note(ohw_walk *walk, int number, py_frame *frame)
+{
+    if (number < OHW_NOTED) {
+        walk->noted[number] = frame;
+    }
+}
+
 void ohw_walk_to_host(py_frame *caller, py_frame *called, ohw_walk *walk)
 {
-    py_frame *frame = caller;
+    py_frame *frame = caller, *bottom = NULL, *room = NULL;
+    int frames = 0;
+    while (frame != NULL && !ohw_is_host(frame)) {
+        if (!py_on_data_stack(frame)) {
+            note(walk, frames++, frame);
+            bottom = frame;
+            frame = py_caller(frame);
+            continue;
+        }
+        do {        /* a run of plain frames: all that deep chains cost at each suspension */
+            note(walk, frames++, frame);
+            bottom = room = frame;
+            frame = py_caller_or_entry(frame);
+        } while (frame != NULL && py_on_data_stack(frame));
+        frame = frame == NULL || py_is_entry(frame) ? NULL : frame;
+    }
     walk->top = caller;
-    walk->bottom = walk->room = walk->c_caller = NULL;
-    walk->frames = 0;
+    walk->bottom = bottom;
+    walk->room = room;
+    walk->frames = frames;
     walk->obstacle = OHW_CLEAR;
     walk->reason = NULL;
-    for (; frame != NULL && !ohw_is_host(frame); called = frame, frame = py_caller(frame)) {
-        walk->bottom = frame;
-        if (walk->frames < OHW_NOTED) {
-            walk->noted[walk->frames] = frame;
-        }
-        walk->frames++;
-        if (py_on_data_stack(frame)) {
-            walk->room = frame;
-        }
-    }
+    walk->c_caller = NULL;
     walk->host = frame;
     if (frame == NULL) {
-        walk->obstacle = obstacle_at(called, &walk->c_caller);
+        walk->obstacle = obstacle_at(bottom == NULL ? called : bottom, &walk->c_caller);
     }
 }
