@@ -67,7 +67,8 @@ static void set_return(ohw_slice *slice, const ohw_c_frame *caller, ohw_resumer 
     uintptr_t pc = resumer == NULL ? caller->pc : (uintptr_t)ohw_arch_pad;
     for (int i = 0; i < OHW_ARCH_SAVED; i++) {
         uintptr_t value = resumer == NULL ? caller->registers[i] : i == OHW_ARCH_CARRIER ? (uintptr_t)resumer : 0;
-        *(uintptr_t *)ohw_copy_of(slice, (py_frame *)slice->where[i]) = value;
+        size_t offset = ohw_image_offset(&slice->image, slice->where[i] - (uintptr_t)slice->place);
+        *(uintptr_t *)(ohw_slice_stack(slice) + offset) = value;
     }
     *(uintptr_t *)(slice->pc_where + (uintptr_t)distance) = slice->pc_signed ? ohw_arch_sign(pc, slice->end) : pc;
 }

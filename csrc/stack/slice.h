@@ -34,7 +34,7 @@ struct ohw_slice {
 };
 
 /* To copy between places that differ in this takes more than twice the time. */
-enum { OHW_SLICE_ALIGNMENT = 32 };
+enum { OHW_SLICE_ALIGNMENT = 64 };
 
 static inline size_t ohw_slice_stack_bytes(const ohw_slice *slice) { return slice->end - (uintptr_t)slice->place; }
 

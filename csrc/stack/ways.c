@@ -10,7 +10,7 @@
 enum { SETS = 32, SHARE = 4 };
 typedef struct {
     ohw_way ways[SHARE];
-    unsigned oldest;
+    unsigned oldest, latest;    /* kept; found or kept */
 } way_set;
 static way_set sets[SETS];
 
@@ -24,17 +24,14 @@ static inline uintptr_t word_at(uintptr_t address) { return *(const uintptr_t *)
 
 static inline bool same_words(const ohw_way *way, uintptr_t place)
 {
+    uintptr_t difference = 0;
     for (int i = 0; i < way->returns; i++) {
-        if (ohw_arch_strip(word_at(place + way->at[i])) != way->word[i]) {
-            return false;
-        }
+        difference |= ohw_arch_strip(word_at(place + way->at[i])) ^ way->word[i];
     }
     for (int i = OHW_WAY_WORDS - way->registers; i < OHW_WAY_WORDS; i++) {
-        if (word_at(place + way->at[i]) - place != way->word[i]) {
-            return false;
-        }
+        difference |= (word_at(place + way->at[i]) - place) ^ way->word[i];
     }
-    return true;
+    return difference == 0;
 }
 
 #ifndef NDEBUG
@@ -57,11 +54,13 @@ static bool walk_agrees(const ohw_exit *exit, uintptr_t address)
 
 static const ohw_way *find_way(uintptr_t place, uintptr_t distance)
 {
-    const way_set *set = set_for(distance);
-    for (int i = 0; i < SHARE; i++) {
-        const ohw_way *way = &set->ways[i];
+    way_set *set = set_for(distance);
+    for (unsigned i = 0; i < SHARE; i++) {
+        unsigned index = (set->latest + i) % SHARE;
+        const ohw_way *way = &set->ways[index];
         if (way->distance == distance && same_words(way, place) &&
             (!way->temporary || way->unloaded == ohw_unwind_unloaded())) {
+            set->latest = index;
             return way;
         }
     }
@@ -148,7 +147,8 @@ void ohw_way_keep(ohw_way *way, const ohw_exit *exit, uintptr_t address)
         way->where[i] = (uint32_t)(caller->where[i] - place);
     }
     way_set *set = set_for(way->distance);
-    set->ways[set->oldest++ % SHARE] = *way;
+    set->latest = set->oldest++ % SHARE;
+    set->ways[set->latest] = *way;
 }
 
 #endif
