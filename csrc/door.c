@@ -97,16 +97,17 @@ static PyObject *run_over_c(call *now, const ohw_exit *exit, PyObject *source)
     if (ohw_tell_suspended(ts, &now->walk, exit, yielded) == 0 && (chain = ohw_chain_new(0)) != NULL) {
         PyObject_GC_Track(chain);
         PyCodeObject *landing = ohw_landing_over_c(now->walk.host);
-        ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, exit, &now->walk);
+        now->chain = chain;
+        ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, now->door, exit, &now->walk);
         if (slice != NULL) {
             chain->source = source;
             chain->tight = !ohw_waiting_at(landing).delegates;
             chain->stepwise = true;
             chain->slice = slice;
-            now->chain = chain;
             ohw_forget_attached(now->walk.host);
             ohw_set_aside(ts, now->door, &now->walk, exit, slice, &chain->lifted, landing, (PyObject *)chain, yielded);
         }
+        now->chain = NULL;
     }
     Py_XDECREF(chain);
     Py_DECREF(yielded);

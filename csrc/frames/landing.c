@@ -6,7 +6,7 @@
  */
 #include "frames/frames.h"
 
-enum { MAX_UNITS = 96, MAX_LINE_TABLE = 64 };
+enum { MAX_UNITS = 96, MAX_LINE_TABLE = 64, ENOUGH_SLOTS = 16 /* for any landing */ };
 
 typedef struct {
     int call_site;              /* code unit in the host's code */
@@ -166,17 +166,17 @@ int ohw_slots_to_delegate(void)
 
 ohw_waiting ohw_waiting_at(const PyCodeObject *landing)
 {
-    static ohw_waiting known[Py_ARRAY_LENGTH(py_landings)];
-    const py_landing *shape = shape_for(landing->co_stacksize, true);
-    ohw_waiting *waiting = &known[shape - py_landings];
-    if (waiting->entries == 0) {
+    static ohw_waiting known[ENOUGH_SLOTS + 1];     /* by the size of the value stack */
+    int slots = landing->co_stacksize < ENOUGH_SLOTS ? landing->co_stacksize : ENOUGH_SLOTS;
+    if (known[slots].entries == 0) {
+        const py_landing *shape = shape_for(slots, true);
         int yield = 0;
         while (shape->code[yield].opcode != YIELD_VALUE) {
             yield++;
         }
-        *waiting = (ohw_waiting){unit_of(shape->code, yield + 1), shape->stack - 1, shape->delegates};
+        known[slots] = (ohw_waiting){unit_of(shape->code, yield + 1), shape->stack - 1, shape->delegates};
     }
-    return *waiting;
+    return known[slots];
 }
 
 static PyCodeObject *make_landing(PyCodeObject *code, int call_site, bool over_c)

@@ -36,7 +36,7 @@ static void enter_slice(void *argument)
 {
     ohw_slice *slice = argument;
     ohw_place *place = slice->place;
-    memcpy(place, ohw_slice_stack(slice), ohw_slice_stack_bytes(slice));
+    ohw_image_put(&slice->image, (char *)place, ohw_slice_stack(slice), ohw_slice_stack_bytes(slice));
     char *copies = ohw_slice_data(slice);
     for (int i = 0; i < slice->data.ranges; i++) {
         py_range range = slice->data.copied[i];
@@ -63,13 +63,14 @@ static void enter_slice(void *argument)
 /* In the copy of the slice: where E1 returns to, and what is found in the registers there. */
 static void set_return(ohw_slice *slice, const ohw_c_frame *caller, ohw_resumer *resumer)
 {
-    ptrdiff_t image = ohw_slice_stack(slice) - (char *)slice->place;
+    ptrdiff_t distance = ohw_slice_distance(slice);
     uintptr_t pc = resumer == NULL ? caller->pc : (uintptr_t)ohw_arch_pad;
     for (int i = 0; i < OHW_ARCH_SAVED; i++) {
         uintptr_t value = resumer == NULL ? caller->registers[i] : i == OHW_ARCH_CARRIER ? (uintptr_t)resumer : 0;
-        *(uintptr_t *)(slice->where[i] + (uintptr_t)image) = value;
+        size_t offset = ohw_image_offset(&slice->image, slice->where[i] - (uintptr_t)slice->place);
+        *(uintptr_t *)(ohw_slice_stack(slice) + offset) = value;
     }
-    *(uintptr_t *)(slice->pc_where + (uintptr_t)image) = slice->pc_signed ? ohw_arch_sign(pc, slice->end) : pc;
+    *(uintptr_t *)(slice->pc_where + (uintptr_t)distance) = slice->pc_signed ? ohw_arch_sign(pc, slice->end) : pc;
 }
 
 static void restore_host(ohw_slice *slice, ohw_lifted *lifted)
@@ -86,7 +87,7 @@ static void restore_host(ohw_slice *slice, ohw_lifted *lifted)
 static _Noreturn void commit(PyThreadState *ts, ohw_slice *slice, ohw_lifted *lifted, ohw_exit *exit,
                              py_data_displaced *displaced, ohw_resumer *resumer)
 {
-    ptrdiff_t image = ohw_slice_stack(slice) - (char *)slice->place;
+    ptrdiff_t image = ohw_slice_distance(slice);
     py_frame *caller = py_caller_of_loops(&exit->loops, exit->lowest);
     void *outer = py_outer_loop(ts, &exit->loops);
     set_return(slice, &exit->caller, resumer);

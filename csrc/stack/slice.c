@@ -6,13 +6,13 @@ ohw_stack_counters ohw_stack_count;
 #if OHW_ARCH_KNOWN
 
 /* Slices are as large as the C code in them needs, mostly 1 to 6 KiB: a few are kept for the next ones. */
-enum { GRAIN = 512, SPARES = 16 };
+enum { GRAIN = 64, SPARES = 16 };
 static ohw_slice *spares[SPARES];
 static int spare_count;
 
-ohw_slice *ohw_slice_allocate(ohw_place *place, size_t bytes)
+ohw_slice *ohw_slice_allocate(ohw_place *place, const ohw_image *image, size_t further)
 {
-    size_t size = (sizeof(ohw_slice) + OHW_SLICE_ALIGNMENT + bytes + GRAIN - 1) / GRAIN * GRAIN;
+    size_t size = (sizeof(ohw_slice) + OHW_SLICE_ALIGNMENT + image->bytes + further + GRAIN - 1) / GRAIN * GRAIN;
     ohw_slice *slice = NULL;
     for (int i = spare_count; i-- > 0;) {
         if (spares[i]->size >= size && spares[i]->size <= size + size / 2) {
@@ -30,6 +30,7 @@ ohw_slice *ohw_slice_allocate(ohw_place *place, size_t bytes)
         slice->size = size;
     }
     slice->place = place;
+    slice->image = *image;
     slice->skew = ((uintptr_t)place - (uintptr_t)slice->bytes) % OHW_SLICE_ALIGNMENT;
     ohw_stack_count.alive++;
     ohw_stack_count.bytes += (Py_ssize_t)slice->size;
@@ -38,6 +39,7 @@ ohw_slice *ohw_slice_allocate(ohw_place *place, size_t bytes)
 
 void ohw_slice_release(ohw_slice *slice)
 {
+    ohw_image_drop(&slice->image);
     ohw_stack_count.alive--;
     ohw_stack_count.bytes -= (Py_ssize_t)slice->size;
     if (spare_count < SPARES) {
@@ -53,6 +55,7 @@ void ohw_stack_free_spares(void)
     while (spare_count > 0) {
         PyMem_RawFree(spares[--spare_count]);
     }
+    ohw_image_forget_patterns();
 }
 
 /* The frames themselves are shown by ohw_visit_lifted.  What C code holds is not known, nor how much of the host's value

@@ -2,7 +2,7 @@
 #ifndef OHWAIT_STACK_SLICE_H
 #define OHWAIT_STACK_SLICE_H
 
-#include "stack/stack.h"
+#include "stack/image.h"
 
 #if OHW_ARCH_KNOWN
 
@@ -20,6 +20,7 @@ struct ohw_slice {
     uint64_t thread_number;
     PyObject *greenlet;                 /* Owned: weak reference to the one that was running; NULL: no greenlets then */
 
+    ohw_image image;                    /* which parts of the C stack are among the copies */
     size_t skew;                        /* of the copies in bytes[]: as aligned as the C stack itself */
     ohw_place *place;                   /* the C stack: [place, end), where it was */
     uintptr_t end;
@@ -50,7 +51,13 @@ static inline char *ohw_slice_stack(const ohw_slice *slice) { return (char *)sli
 
 static inline char *ohw_slice_data(const ohw_slice *slice)
 {
-    return ohw_slice_stack(slice) + ohw_slice_stack_bytes(slice);
+    return ohw_slice_stack(slice) + slice->image.bytes;
+}
+
+/* From where E1's frame was, entry frame and above, to its copy. */
+static inline ptrdiff_t ohw_slice_distance(const ohw_slice *slice)
+{
+    return ohw_slice_data(slice) - (char *)slice->end;
 }
 
 static inline size_t ohw_data_bytes(const py_data_aside *data)
@@ -73,7 +80,7 @@ static inline py_frame *ohw_copy_of(const ohw_slice *slice, py_frame *frame)
     size_t offset = (size_t)((char *)frame - (char *)slice->place);
     char *copies = ohw_slice_data(slice);
     if (offset < ohw_slice_stack_bytes(slice)) {
-        return (py_frame *)(ohw_slice_stack(slice) + offset);
+        return (py_frame *)(ohw_slice_stack(slice) + ohw_image_offset(&slice->image, offset));
     }
     for (int i = 0; i < slice->data.ranges; i++) {
         py_range range = slice->data.copied[i];
@@ -90,10 +97,10 @@ static inline py_frame *ohw_copy_of(const ohw_slice *slice, py_frame *frame)
 static inline py_frame *ohw_original_of(const ohw_slice *slice, py_frame *copy)
 {
     size_t offset = (size_t)((char *)copy - ohw_slice_stack(slice));
-    if (offset < ohw_slice_stack_bytes(slice)) {
-        return (py_frame *)((char *)slice->place + offset);
+    if (offset < slice->image.bytes) {
+        return (py_frame *)((char *)slice->place + ohw_image_origin(&slice->image, offset));
     }
-    offset -= ohw_slice_stack_bytes(slice);
+    offset -= slice->image.bytes;
     for (int i = 0; i < slice->data.ranges; i++) {
         py_range range = slice->data.copied[i];
         if (offset < range.bytes) {
@@ -104,8 +111,8 @@ static inline py_frame *ohw_original_of(const ohw_slice *slice, py_frame *copy)
     return copy;
 }
 
-/* For `bytes`, the first ones of which come from `place`.  NULL with MemoryError. */
-ohw_slice *ohw_slice_allocate(ohw_place *place, size_t bytes);
+/* For `image` (stolen on success), of the stack from `place` on, and `further` bytes.  NULL with MemoryError. */
+ohw_slice *ohw_slice_allocate(ohw_place *place, const ohw_image *image, size_t further);
 void ohw_slice_release(ohw_slice *slice);           /* its memory; runs no Python code */
 
 #endif

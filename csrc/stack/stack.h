@@ -35,7 +35,7 @@ typedef struct ohw_exit ohw_exit;       /* how to leave E1 */
 typedef struct {
     Py_ssize_t by_frames, by_stack;         /* suspensions since import */
     Py_ssize_t alive;                       /* slices set aside now */
-    Py_ssize_t bytes;                       /* held by them */
+    Py_ssize_t bytes;                       /* held by them, what they share included */
     Py_ssize_t lost;                        /* slices whose host is gone: kept for ever */
 } ohw_stack_counters;
 extern ohw_stack_counters ohw_stack_count;
@@ -85,8 +85,8 @@ int ohw_find_init(void);
 
 /* ---- suspend.c ---- */
 
-/* Room for what is set aside, and the chunk pinned.  NULL with MemoryError or what greenlet raised. */
-ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk *walk);
+/* Room for what is set aside, and the chunk pinned; what is to be set aside must not change from now on.  NULL with MemoryError or what greenlet raised. */
+ohw_slice *ohw_slice_new(PyThreadState *ts, py_frame *door, const ohw_exit *exit, const ohw_walk *walk);
 void ohw_slice_discard(ohw_slice *slice);       /* it was never filled */
 /* Commit point.  The host awaits `chain` (stolen) at `landing` (borrowed), E1 returns `yielded` (stolen); later,
  * ohw_arch_save returns in the code that left exit->place. */

@@ -14,9 +14,8 @@ __attribute__((noinline)) static void measure(PyThreadState *ts, const py_frame 
     py_measure_data(ts, lowest, data);
 }
 
-ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk *walk)
+ohw_slice *ohw_slice_new(PyThreadState *ts, py_frame *door, const ohw_exit *exit, const ohw_walk *walk)
 {
-    size_t stack = exit->caller.cfa - (uintptr_t)exit->place;
     int host_slots = py_code(walk->host)->co_stacksize;
     py_data_aside data;
     PyObject *greenlet;
@@ -28,9 +27,11 @@ ohw_slice *ohw_slice_new(PyThreadState *ts, const ohw_exit *exit, const ohw_walk
     if (ohw_current_greenlet(&greenlet) < 0) {
         return NULL;
     }
-    ohw_slice *slice = ohw_slice_allocate(exit->place, stack + ohw_data_bytes(&data) +
-                                                       (size_t)host_slots * sizeof(py_word));
+    ohw_image image = ohw_image_plan(exit, door);
+    ohw_slice *slice = ohw_slice_allocate(exit->place, &image,
+                                          ohw_data_bytes(&data) + (size_t)host_slots * sizeof(py_word));
     if (slice == NULL) {
+        ohw_image_drop(&image);
         Py_XDECREF(greenlet);
         return NULL;
     }
@@ -144,7 +145,7 @@ _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *
     py_frame *host = walk->host, *caller = py_caller_of_loops(&exit->loops, exit->lowest);
     check(slice, exit, host);
     py_set_current(ts, door);
-    memcpy(ohw_slice_stack(slice), exit->place, ohw_slice_stack_bytes(slice));
+    ohw_image_take(&slice->image, ohw_slice_stack(slice), (const char *)exit->place, ohw_slice_stack_bytes(slice));
     py_set_data_aside(ts, &slice->data, ohw_slice_data(slice));
     link_copies(slice, door, exit);
     lifted->host = host;

@@ -6,31 +6,32 @@
 
 #include <assert.h>
 
-/* By distance, as ways that differ mostly differ in that.  Where two meet, the later one stays. */
-enum { WAYS = 64 };
-static ohw_way ways[WAYS];
+/* By distance, as ways that differ mostly differ in that.  Where more than SHARE meet, the oldest one goes. */
+enum { SETS = 32, SHARE = 4 };
+typedef struct {
+    ohw_way ways[SHARE];
+    unsigned oldest, latest;    /* kept; found or kept */
+} way_set;
+static way_set sets[SETS];
 
-static ohw_way *way_for(uintptr_t distance)
+static way_set *set_for(uintptr_t distance)
 {
-    return &ways[distance * UINT64_C(0x9e3779b97f4a7c15) >> 58];
+    return &sets[distance * UINT64_C(0x9e3779b97f4a7c15) >> 59];
 }
-_Static_assert(WAYS == 1 << (64 - 58), "the hash has as many values");
+_Static_assert(SETS == 1 << (64 - 59), "the hash has as many values");
 
 static inline uintptr_t word_at(uintptr_t address) { return *(const uintptr_t *)address; }
 
-static bool same_words(const ohw_way *way, uintptr_t place)
+static inline bool same_words(const ohw_way *way, uintptr_t place)
 {
+    uintptr_t difference = 0;
     for (int i = 0; i < way->returns; i++) {
-        if (ohw_arch_strip(word_at(place + way->at[i])) != way->word[i]) {
-            return false;
-        }
+        difference |= ohw_arch_strip(word_at(place + way->at[i])) ^ way->word[i];
     }
     for (int i = OHW_WAY_WORDS - way->registers; i < OHW_WAY_WORDS; i++) {
-        if (word_at(place + way->at[i]) - place != way->word[i]) {
-            return false;
-        }
+        difference |= (word_at(place + way->at[i]) - place) ^ way->word[i];
     }
-    return true;
+    return difference == 0;
 }
 
 #ifndef NDEBUG
@@ -51,12 +52,26 @@ static bool walk_agrees(const ohw_exit *exit, uintptr_t address)
 }
 #endif
 
+static const ohw_way *find_way(uintptr_t place, uintptr_t distance)
+{
+    way_set *set = set_for(distance);
+    for (unsigned i = 0; i < SHARE; i++) {
+        unsigned index = (set->latest + i) % SHARE;
+        const ohw_way *way = &set->ways[index];
+        if (way->distance == distance && same_words(way, place) &&
+            (!way->temporary || way->unloaded == ohw_unwind_unloaded())) {
+            set->latest = index;
+            return way;
+        }
+    }
+    return NULL;
+}
+
 bool ohw_way_known(ohw_exit *exit, uintptr_t address)
 {
     uintptr_t place = (uintptr_t)exit->place;
-    const ohw_way *way = way_for(address - place);
-    if (way->distance != address - place || !same_words(way, place) ||
-        (way->temporary && way->unloaded != ohw_unwind_unloaded())) {
+    const ohw_way *way = find_way(place, address - place);
+    if (way == NULL) {
         return false;
     }
     ohw_c_frame *caller = &exit->caller;
@@ -133,7 +148,9 @@ void ohw_way_keep(ohw_way *way, const ohw_exit *exit, uintptr_t address)
     for (int i = 0; i < OHW_ARCH_SAVED; i++) {
         way->where[i] = (uint32_t)(caller->where[i] - place);
     }
-    *way_for(way->distance) = *way;
+    way_set *set = set_for(way->distance);
+    set->latest = set->oldest++ % SHARE;
+    set->ways[set->latest] = *way;
 }
 
 #endif
