@@ -20,7 +20,7 @@ from core_tools import below, finish, host_of, passes, passes_or_skips
 import ohwait as package
 
 pytestmark = needs_c_frames
-inlines = pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 calls C code for each step of a generator")
+inlines = pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 calls C code for each generator's step")
 
 
 def elsewhere(function: Any, *args: Any) -> Any:
@@ -268,7 +268,7 @@ def looped(generator: Any) -> list[Any]:
 @pytest.mark.parametrize("depth", [0, 1, 30])
 @pytest.mark.parametrize("first", [1, 2, 3])
 def test_a_for_statement_goes_on_with_what_c_code_has_started(first: int, depth: int, wrapped: bool) -> None:
-    for _ in range(20):     # until the loop is specialised
+    for _ in range(20):  # until the loop is specialised
         generator = around(based(3)) if wrapped else based(3)
         came = [next(generator) for _ in range(first)]
         came += below(depth, lambda generator=generator: looped(generator)) if depth else looped(generator)

@@ -63,7 +63,7 @@ def run(fail_at, at_depth):
     kind, result = starved(fail_at, at_depth, coroutine.send, came)
     if kind == "raise":
         assert result is MemoryError, result
-        if coroutine.cr_frame is None:      # Python's own allocations, in the functions that had gone on.
+        if coroutine.cr_frame is None:  # Python's own allocations, in the functions that had gone on.
             return "raised inside"
         if coroutine.cr_await is not None and counts[0] > counts[1]:
             refused = _core.stats()["slices_alive"]
@@ -79,7 +79,7 @@ def thrown_later(fail_at, at_depth):
     """What is thrown in takes the place of what could not be delivered."""
     coroutine = host()
     came = coroutine.send(None)
-    kind, result = starved(fail_at, at_depth, coroutine.send, came)
+    kind, _ = starved(fail_at, at_depth, coroutine.send, came)
     if coroutine.cr_frame is None:
         return "raised inside"
     again = starved(10**6, at_depth, coroutine.throw, KeyError)
