@@ -1,4 +1,5 @@
-"""Each allocation of a resumption through C functions fails in turn: the coroutine waits on, and goes on later."""
+"""Each allocation of a suspension through C functions fails in turn: nothing is set aside.  Each one of a resumption:
+the coroutine waits on, and goes on later."""
 
 import _testcapi
 import gc
@@ -54,6 +55,20 @@ def finish(coroutine, came):
             came = coroutine.send(came)
     except StopIteration as stop:
         return stop.value
+
+
+def begun(fail_at, at_depth):
+    """The suspension fails."""
+    coroutine = host()
+    kind, result = starved(fail_at, at_depth, coroutine.send, None)
+    if kind == "raise":
+        assert result is MemoryError, result
+        assert coroutine.cr_frame is None or counts == [0, 0]
+        assert _core.stats()["slices_alive"] == 0
+        coroutine.close()
+        return kind
+    assert finish(coroutine, 1) == [2, 1]
+    return kind
 
 
 def run(fail_at, at_depth):
@@ -117,7 +132,7 @@ def closed(fail_at, at_depth):
 
 
 seen = []
-for scenario in (run, thrown, thrown_later, closed):
+for scenario in (begun, run, thrown, thrown_later, closed):
     for at_depth in (call, deeper):
         for fail_at in range(int(sys.argv[1])):
             counts = [0, 0]
