@@ -182,6 +182,11 @@ assert finish(coroutine, ["here"]) == [["here"]]
 
 
 @inlines
+def test_at_random(rand: Any) -> None:
+    assert int(passes("refusals_at_random.py", str(rand.randrange(10**6)), "800")) > 100
+
+
+@inlines
 def test_dropped_elsewhere_all_are_lost_and_nothing_crashes() -> None:
     """Natively nothing ends coroutines that nobody has but what they wait for; here their C functions cannot return."""
     printed = passes(
