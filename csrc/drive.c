@@ -44,7 +44,10 @@ void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
     if (extra >= 0 || chain->thrown) {
         ohw_shelter_throwers(chain->lifted.host);
     }
+    int forgotten = extra < 0 ? PY_CHAINS_COPIED_AT_END : 0;
+    Py_SET_REFCNT(chain, Py_REFCNT(chain) - forgotten);
     ohw_decline(ts, chain->slice, chain->lifted.host, extra);
+    Py_SET_REFCNT(chain, Py_REFCNT(chain) + forgotten);
     chain->stranded = true;         /* the host gets the error after all, and ends */
 }
 

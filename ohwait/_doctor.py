@@ -26,8 +26,9 @@ def examine(loops: Sequence[Loop], terminal: Terminal) -> bool:
     terminal.line(terminal.paint("\nStatements that call plain functions which wait", "bold"))
     _list(_statements(), terminal)
     terminal.line(terminal.paint("\nSelf-test", "bold"))
+    obstacle = _core.c_frames_status()  # Which the checks may change.
     passed = [_report(name, check, terminal) for name, check in _selftest.CHECKS]
-    passed += _c_frames_checked(terminal)
+    passed += _c_frames_checked(obstacle, terminal)
     for loop in loops:
         if loop.usable:
             name = f"runs tasks side by side under {loop.name}"
@@ -36,18 +37,17 @@ def examine(loops: Sequence[Loop], terminal: Terminal) -> bool:
     return all(passed)
 
 
-def _c_frames_checked(terminal: Terminal) -> list[bool]:
+def _c_frames_checked(obstacle: str | None, terminal: Terminal) -> list[bool]:
     """Suspending through C functions: nothing where it is switched off or unknown, a failure where it went wrong."""
     from ._selftest_c_frames import has_failed, in_a_process
 
-    reason = _core.c_frames_status()
-    if reason is None:
+    if obstacle is None:
         return [_report("suspends through C functions (tried in a process of its own)", in_a_process, terminal)]
 
     def fail() -> None:
-        raise _selftest.Failed(f"{reason}; please report this")
+        raise _selftest.Failed(f"{obstacle}; please report this")
 
-    return [_report("keeps all registers when C stacks are exchanged", fail, terminal)] if has_failed(reason) else []
+    return [_report("keeps all registers when C stacks are exchanged", fail, terminal)] if has_failed(obstacle) else []
 
 
 def _list(facts: Sequence[tuple[str, str]], terminal: Terminal) -> None:

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cframes_tools import event_loop, needs_c_frames, slices, suspended_by_c, waiting, waiting_by_c
-from core_tools import below, finish, host_of, passes, passes_or_skips
+from cframes_tools import by_c, event_loop, needs_c_frames, slices, suspended_by_c, waiting, waiting_by_c
+from core_tools import below, finish, host_of, passes, passes_or_skips, pause
 
 import ohwait as package
+from ohwait import _core, ohwait
 
 pytestmark = needs_c_frames
-inlines = pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 calls C code for each step of a generator")
+inlines = pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 calls C code for each generator's step")
 
 
 def elsewhere(function: Any, *args: Any) -> Any:
@@ -181,6 +182,11 @@ assert finish(coroutine, ["here"]) == [["here"]]
 
 
 @inlines
+def test_at_random(rand: Any) -> None:
+    assert int(passes("refusals_at_random.py", str(rand.randrange(10**6)), "800")) > 100
+
+
+@inlines
 def test_dropped_elsewhere_all_are_lost_and_nothing_crashes() -> None:
     """Natively nothing ends coroutines that nobody has but what they wait for; here their C functions cannot return."""
     printed = passes(
@@ -250,6 +256,17 @@ def based(count: int) -> Iterator[Any]:
 
 
 @types.coroutine
+def tight(count: int) -> Iterator[Any]:
+    """The same with too little room on its stack for SEND (3.15)."""
+    return in_order(count)
+    yield
+
+
+def in_order(count: int) -> list[int]:
+    return sorted(range(count, 0, -1), key=lambda n: [n, waiting(n)][0])
+
+
+@types.coroutine
 def around(inner: Any) -> Iterator[Any]:
     result = yield from inner
     yield "around"
@@ -268,7 +285,7 @@ def looped(generator: Any) -> list[Any]:
 @pytest.mark.parametrize("depth", [0, 1, 30])
 @pytest.mark.parametrize("first", [1, 2, 3])
 def test_a_for_statement_goes_on_with_what_c_code_has_started(first: int, depth: int, wrapped: bool) -> None:
-    for _ in range(20):     # until the loop is specialised
+    for _ in range(20):  # until the loop is specialised
         generator = around(based(3)) if wrapped else based(3)
         came = [next(generator) for _ in range(first)]
         came += below(depth, lambda generator=generator: looped(generator)) if depth else looped(generator)
@@ -286,6 +303,25 @@ def test_a_for_statement_that_ends_early_and_one_that_goes_on() -> None:
                 break
         came += [*generator]
         assert came == [2, 1, "after"]
+
+
+@inlines
+@pytest.mark.parametrize(
+    "drive",
+    [
+        looped,
+        lambda generator: [value for value in generator],  # noqa: C416
+        lambda generator: [*(value for value in generator)],
+        lambda generator: sum(([value] for value in generator), []),  # noqa: RUF017
+    ],
+    ids=["statement", "comprehension", "generator expression", "below C"],
+)
+def test_whatever_kind_of_loop_and_however_little_room(drive: Any) -> None:
+    for _ in range(20):
+        for make, rest in ((tight, [2, 1]), (based, [2, 1, "after"])):
+            generator = make(3)
+            assert next(generator) == 3
+            assert drive(generator) == rest
 
 
 @inlines
@@ -355,8 +391,45 @@ def test_a_for_statement_while_somebody_traces() -> None:
 @pytest.mark.skipif(importlib.util.find_spec("_testcapi") is None, reason="needs _testcapi.set_nomemory")
 def test_without_memory_the_host_waits_on() -> None:
     printed = passes("nomemory_c_frames.py", "40").split()
+    assert "('begun','raise')" in "".join(printed)
     for scenario in ("run", "thrown", "closed"):
         assert f"('{scenario}', 'refused')".replace(" ", "") in "".join(printed)
+
+
+# ---- before anything is started ----
+
+
+def test_too_many_suspended_calls_in_each_chunk_of_the_data_stack() -> None:
+    """What has to be copied of each chunk is counted before the awaitable is started and any frame is touched."""
+
+    def waits(kept: list[Any], levels: int) -> Any:
+        if levels == 0:
+            kept.append(pause(3))
+            return by_c(lambda: ohwait(kept[-1]))
+        kept.append(host_of(waiting_by_c))
+        kept[-1].send(None)
+        return below(150, lambda: waits(kept, levels - 1))
+
+    heights = _core.data_stack(), _core.recursion_left()
+    suspended, refused = 0, 0
+    for levels in range(7):
+        kept: list[Any] = []
+        coroutine = host_of(lambda kept=kept, levels=levels: waits(kept, levels))
+        try:
+            coroutine.send(None)
+        except package.CFunctionError as error:
+            assert "too many suspended calls share its part of the data stack" in str(error)
+            assert kept.pop().gi_frame is None
+            refused += 1
+        else:
+            assert finish(coroutine, [5]) == 5
+            kept.pop()
+            suspended += 1
+        for other in kept:
+            other.close()
+        assert heights == (_core.data_stack(), _core.recursion_left())
+    assert suspended >= 4
+    assert refused >= 1
 
 
 # ---- the rehearsal ----
@@ -365,7 +438,7 @@ def test_without_memory_the_host_waits_on() -> None:
 def test_the_exchange_of_stacks_is_rehearsed_and_nothing_is_lost() -> None:
     alive = slices()
     for depth in (0, 30):
-        assert [*map(lambda _: below(depth, lambda: package._core.rehearse(False)), "abc")] == [None] * 3
+        assert [*map(lambda _: below(depth, lambda: _core.rehearse(False)), "abc")] == [None] * 3
     assert slices() == alive
 
 
@@ -401,7 +474,7 @@ def test_a_rehearsal_that_fails_switches_the_path_off() -> None:
 def test_in_a_thread_with_a_small_stack() -> None:
     size = threading.stack_size(256 * 1024)
     try:
-        assert elsewhere(lambda: package._core.rehearse(False)) is None
+        assert elsewhere(lambda: _core.rehearse(False)) is None
     finally:
         threading.stack_size(size)
-    assert package._core.c_frames_status() is None
+    assert _core.c_frames_status() is None

@@ -66,7 +66,7 @@ static void *leave(ohw_place *place, void *argument)
     const ohw_departure *now = argument;
     PyThreadState *ts = now->ts;
     ohw_exit exit;
-    if (!ohw_find_resumer(ts, now->frame, place, &exit)) {
+    if (!ohw_find_resumer(ts, now->at, place, &exit)) {
         return NULL;
     }
     ohw_c_frame beyond = exit.caller;
@@ -75,11 +75,11 @@ static void *leave(ohw_place *place, void *argument)
     }
     ohw_disguise *pretend = now->disguise;
     py_frame *caller = py_caller_of_loops(&exit.loops, exit.lowest);
-    PyObject *error = py_take_raised(), *kept = py_take_slot(now->frame, 0);
-    PyObject *dropped = now->extra < 0 ? NULL : py_take_slot(now->frame, now->extra);
+    PyObject *error = py_take_raised(), *kept = py_take_slot(now->at, 0);
+    PyObject *dropped = now->extra < 0 ? NULL : py_take_slot(now->at, now->extra);
     Py_XDECREF(dropped);
     py_leave_loops(ts, &exit.loops);
-    now->wait(ts, now->frame, kept);
+    now->wait(ts, now->at, kept);
     py_leave_one_loop(ts);
     py_note_failed(ts);
     py_forget_sampled_frames(ts, caller);

@@ -8,7 +8,7 @@
 
 typedef struct {
     PyThreadState *ts;
-    py_frame *frame;            /* runs at a landing, as the innermost one */
+    py_frame *at;               /* runs at a landing, as the innermost one */
     ohw_disguise *disguise;     /* needed until E3's caller has returned; `wait` sets its owner */
     int extra;                  /* entry of its value stack that is dropped; negative: none */
     /* Make it wait on.  Stolen: what is at the bottom of its value stack.  Cannot fail, runs no Python code. */

@@ -120,6 +120,10 @@ static const char *find(PyThreadState *ts, py_frame *door, ohw_walk *walk, ohw_e
         exit->loops = py_loops_down_to(ts, door, walk->host, exit->lowest);
         reason = unwind(exit, py_loops_address(&exit->loops));
     }
+    if (reason == NULL && !py_in_top_chunk(ts, exit->lowest_on_data_stack) &&
+        py_measure_data(ts, exit->lowest_on_data_stack).ranges == 0) {
+        reason = "too many suspended calls share its part of the data stack";
+    }
     if (reason == NULL && exit->contexts >= py_contexts_entered(ts) && exit->contexts > 0) {
         exit->contexts = py_contexts_entered(ts);
     }

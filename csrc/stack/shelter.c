@@ -9,7 +9,7 @@
 
 typedef struct {
     PyObject_VAR_HEAD           /* ob_size: entries of words */
-    py_frame *frame;            /* Borrowed: it has the shelter on its stack; NULL: it has gone back */
+    py_frame *at;               /* Borrowed: it has the shelter on its stack; NULL: it has gone back */
     py_position home;           /* Owned: code */
     ohw_disguise disguise;
     py_word words[];            /* Owned: its value stack */
@@ -17,7 +17,7 @@ typedef struct {
 
 static void shelter_dealloc(shelter *self)
 {
-    if (self->frame != NULL) {
+    if (self->at != NULL) {
         py_drop_words(self->words, (int)Py_SIZE(self));
         Py_DECREF(self->home.code);
     }
@@ -30,7 +30,7 @@ static void go_home(PyThreadState *ts, py_frame *frame, PyObject *kept)
     py_position at_landing = py_exchange_position(frame, self->home);
     int depth = (int)Py_SIZE(self);
     py_restore_stack(frame, self->words, depth, depth);
-    self->frame = NULL;
+    self->at = NULL;
     self->disguise.owner = kept;
     Py_DECREF(at_landing.code);     /* never the last reference: the frame's own code keeps its landings */
     py_set_exception_state(ts, py_generator_exception_state(py_generator(frame)));
@@ -44,11 +44,11 @@ static PyObject *shelter_thrown(PyObject *self, PyObject *exception)
 {
     PyThreadState *ts = py_thread();
     shelter *here = (shelter *)self;
-    if (Py_TYPE(self) != &shelter_type || !PyExceptionInstance_Check(exception) || py_current(ts) != here->frame) {
+    if (Py_TYPE(self) != &shelter_type || !PyExceptionInstance_Check(exception) || py_current(ts) != here->at) {
         Py_RETURN_NOTIMPLEMENTED;
     }
     py_raise(Py_NewRef(exception));
-    ohw_leave_landing(&(ohw_departure){ts, here->frame, &here->disguise, 1, go_home});
+    ohw_leave_landing(&(ohw_departure){ts, here->at, &here->disguise, 1, go_home});
     return NULL;
 }
 
@@ -77,7 +77,7 @@ static bool take_in(py_frame *frame)
     py_position at = {(PyCodeObject *)Py_NewRef(landing), py_instruction_at(landing, waiting.unit), 0};
     py_word stack[] = {py_word_of((PyObject *)self), py_word_of(NULL)};
     py_take_stack(frame, self->words, depth);
-    self->frame = frame;
+    self->at = frame;
     self->home = py_exchange_position(frame, at);
     py_put_stack(frame, stack, waiting.entries);
     return true;

@@ -1,4 +1,5 @@
-"""Each allocation of a resumption through C functions fails in turn: the coroutine waits on, and goes on later."""
+"""Each allocation of a suspension through C functions fails in turn: nothing is set aside.  Each one of a resumption:
+the coroutine waits on, and goes on later."""
 
 import _testcapi
 import gc
@@ -56,6 +57,20 @@ def finish(coroutine, came):
         return stop.value
 
 
+def begun(fail_at, at_depth):
+    """The suspension fails."""
+    coroutine = host()
+    kind, result = starved(fail_at, at_depth, coroutine.send, None)
+    if kind == "raise":
+        assert result is MemoryError, result
+        assert coroutine.cr_frame is None or counts == [0, 0]
+        assert _core.stats()["slices_alive"] == 0
+        coroutine.close()
+        return kind
+    assert finish(coroutine, 1) == [2, 1]
+    return kind
+
+
 def run(fail_at, at_depth):
     """A resumption fails: whatever was allocated last."""
     coroutine = host()
@@ -63,7 +78,7 @@ def run(fail_at, at_depth):
     kind, result = starved(fail_at, at_depth, coroutine.send, came)
     if kind == "raise":
         assert result is MemoryError, result
-        if coroutine.cr_frame is None:      # Python's own allocations, in the functions that had gone on.
+        if coroutine.cr_frame is None:  # Python's own allocations, in the functions that had gone on.
             return "raised inside"
         if coroutine.cr_await is not None and counts[0] > counts[1]:
             refused = _core.stats()["slices_alive"]
@@ -79,7 +94,7 @@ def thrown_later(fail_at, at_depth):
     """What is thrown in takes the place of what could not be delivered."""
     coroutine = host()
     came = coroutine.send(None)
-    kind, result = starved(fail_at, at_depth, coroutine.send, came)
+    kind, _ = starved(fail_at, at_depth, coroutine.send, came)
     if coroutine.cr_frame is None:
         return "raised inside"
     again = starved(10**6, at_depth, coroutine.throw, KeyError)
@@ -117,7 +132,7 @@ def closed(fail_at, at_depth):
 
 
 seen = []
-for scenario in (run, thrown, thrown_later, closed):
+for scenario in (begun, run, thrown, thrown_later, closed):
     for at_depth in (call, deeper):
         for fail_at in range(int(sys.argv[1])):
             counts = [0, 0]
