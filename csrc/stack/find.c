@@ -104,6 +104,16 @@ static const char *measure(PyThreadState *ts, py_frame *door, ohw_walk *walk, oh
     return find_lowest(frame, &exit->lowest);
 }
 
+static bool shares_too_much(PyThreadState *ts, const py_frame *lowest)
+{
+    py_data_aside data;
+    if (py_in_top_chunk(ts, lowest)) {
+        return false;
+    }
+    py_measure_data(ts, lowest, &data);
+    return data.ranges == 0;
+}
+
 static const char *find(PyThreadState *ts, py_frame *door, ohw_walk *walk, ohw_exit *exit)
 {
     const char *reason = ohw_stack_status();
@@ -120,8 +130,7 @@ static const char *find(PyThreadState *ts, py_frame *door, ohw_walk *walk, ohw_e
         exit->loops = py_loops_down_to(ts, door, walk->host, exit->lowest);
         reason = unwind(exit, py_loops_address(&exit->loops));
     }
-    if (reason == NULL && !py_in_top_chunk(ts, exit->lowest_on_data_stack) &&
-        py_measure_data(ts, exit->lowest_on_data_stack).ranges == 0) {
+    if (reason == NULL && shares_too_much(ts, exit->lowest_on_data_stack)) {
         reason = "too many suspended calls share its part of the data stack";
     }
     if (reason == NULL && exit->contexts >= py_contexts_entered(ts) && exit->contexts > 0) {
