@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import sys
 import threading
 import types
 from typing import Any
