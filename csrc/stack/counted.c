@@ -56,8 +56,8 @@ static ohw_code_kind effect_of(range segment, uintptr_t function, size_t field)
         if (code.kind == OHW_CODE_COUNTS || code.kind == OHW_CODE_GIVES_BACK) {
             return code.kind;
         }
-        if (code.kind == OHW_CODE_JUMP && code.target != 0) {
-            function = code.target;         /* the stub of a function in another library, or a tail call */
+        if ((code.kind == OHW_CODE_JUMP || code.kind == OHW_CODE_CALL) && code.target != 0) {
+            function = code.target;         /* the stub of a function in another library, a tail call, a wrapper's call */
         }
         else if (code.kind == OHW_CODE_PLAIN) {
             function = code.next;
