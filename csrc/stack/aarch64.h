@@ -2,6 +2,7 @@
 #ifndef OHWAIT_STACK_AARCH64_H
 #define OHWAIT_STACK_AARCH64_H
 
+#define OHW_ARCH_DISGUISES 0            /* decline.c in debug builds of CPython: aborted under qemu */
 #define OHW_ARCH_SAVED 20               /* x19 to x28, x29 (frame pointer), x30 (link register), d8 to d15 */
 
 /* ---- unwinding ---- */

@@ -70,7 +70,7 @@ static void *leave(ohw_place *place, void *argument)
         return NULL;
     }
     ohw_c_frame beyond = exit.caller;
-    if (!PY_FAILED_MAY_BE_SUSPENDED && (!py_loops_are_called_directly(ts) || !step_over_driver(&beyond))) {
+    if (!PY_FAILED_MAY_BE_SUSPENDED && (!OHW_ARCH_DISGUISES || !py_loops_are_called_directly(ts) || !step_over_driver(&beyond))) {
         return NULL;
     }
     ohw_disguise *pretend = now->disguise;

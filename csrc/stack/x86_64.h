@@ -2,6 +2,7 @@
 #ifndef OHWAIT_STACK_X86_64_H
 #define OHWAIT_STACK_X86_64_H
 
+#define OHW_ARCH_DISGUISES 1            /* a return address may be exchanged for the landing pad's (decline.c) */
 #define OHW_ARCH_SAVED 6                /* rbx rbp r12 r13 r14 r15, in this order everywhere */
 
 /* ---- unwinding: columns of DWARF's tables (figure 3.36) ---- */
