@@ -77,10 +77,9 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         py_raise(Py_NewRef(exception));
         return NULL;
     }
-    if (ohw_chain_is_elsewhere(ts, chain)) {
-        if (PY_CLEARS_FAILED_FRAMES) {
-            chain->yielded = ohw_chain_yield_refusal(ts, chain);
-            return chain->yielded == NULL ? NULL : Py_NewRef(self);
+    if (ohw_chain_refuses(ts, chain)) {
+        if (PY_CLEARS_FAILED_FRAMES && (chain->yielded = ohw_chain_yield_refusal(ts, chain)) != NULL) {
+            return Py_NewRef(self);
         }
         ohw_chain_decline(ts, chain, 1);
         return NULL;
@@ -104,6 +103,16 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
 }
 
 #if OHW_ARCH_KNOWN
+/* A `for` statement drives the host in the loop of the function that it is in: _resume will drive it from C instead. */
+static PyObject *go_round(PyThreadState *ts, ohw_chain *chain)
+{
+    if (ohw_reserve_call(ts) < 0) {
+        chain->stranded = true;
+        return NULL;
+    }
+    return Py_NewRef((PyObject *)chain);
+}
+
 /* Does not return where it is called, except with an error. */
 static PyObject *resume_slice(PyThreadState *ts, ohw_chain *chain)
 {
@@ -120,7 +129,24 @@ static PyObject *resume_slice(PyThreadState *ts, ohw_chain *chain)
     (void)ohw_bring_back(ts, slice, lifted);
     Py_SET_REFCNT(chain, Py_REFCNT(chain) + PY_CHAINS_COPIED_AT_END);
     chain->slice = slice;
-    chain->stranded = true;
+    if (ohw_caller_in_loop(lifted->host) != NULL) {
+        PyErr_Clear();
+        return go_round(ts, chain);
+    }
+    chain->kept = true;
+    ohw_chain_decline(ts, chain, -1);
+    return NULL;
+}
+
+/* A slice, and it cannot be resumed here: drive() or an earlier attempt has found out. */
+static PyObject *refuse_slice(PyThreadState *ts, ohw_chain *chain)
+{
+    if (ohw_caller_in_loop(chain->lifted.host) != NULL) {
+        return go_round(ts, chain);
+    }
+    if (ohw_chain_refuses(ts, chain) && !PY_CLEARS_FAILED_FRAMES) {     /* there the landing's handler does */
+        ohw_chain_decline(ts, chain, -1);
+    }
     return NULL;
 }
 #endif
@@ -129,15 +155,16 @@ PyObject *ohw_landing_finished(PyObject *self)
 {
     ohw_chain *chain = (ohw_chain *)self;
     PyThreadState *ts = py_thread();
-    if (chain->outcome == NULL && ohw_chain_is_elsewhere(ts, chain)) {
-        chain->stranded = !PY_CLEARS_FAILED_FRAMES;     /* otherwise the handler refuses */
-        return NULL;
-    }
-    if (!chain->lifted.away || chain->outcome == NULL || chain->lifted.reserved != NULL ||
+    if (!chain->lifted.away || (chain->outcome == NULL && chain->slice == NULL) || chain->lifted.reserved != NULL ||
         py_current(ts) != chain->lifted.host) {
         PyErr_SetString(PyExc_TypeError, "bad operand type for unary ~: 'ohwait._core.Chain'");
         return NULL;
     }
+#if OHW_ARCH_KNOWN
+    if ((chain->outcome == NULL || chain->kept) && ohw_chain_is_elsewhere(ts, chain)) {
+        return refuse_slice(ts, chain);
+    }
+#endif
 #if OHW_ARCH_KNOWN
     if (chain->slice != NULL) {
         announce_if_heard(ts, chain);
@@ -206,10 +233,39 @@ static PyObject *run_on(PyThreadState *ts, py_frame *resume, ohw_chain *chain)
     return result;
 }
 
+#if OHW_ARCH_KNOWN
+/* The host waits at its landing again, and is driven from C, where its slice can take over the loop.  `resume` returns
+ * into `caller`, which gets what comes of it as if the host, in its own loop, had yielded, returned or failed.
+ * `chain` is stolen. */
+static PyObject *drive_from_c(PyThreadState *ts, py_frame *resume, ohw_chain *chain, py_frame *caller)
+{
+    PyObject *result, *driven = ohw_leave_caller(ts, chain->lifted.host, (PyObject *)chain);
+    py_set_caller(resume, caller);
+    py_set_current(ts, caller);
+    PySendResult status = PyIter_Send(driven, Py_None, &result);
+    py_set_current(ts, resume);
+    if (status == PYGEN_NEXT) {
+        py_expect_yielded(caller);
+    }
+    Py_DECREF(driven);
+    return result;
+}
+#endif
+
 PyObject *ohw_chain_resume(PyThreadState *ts, py_frame *resume)
 {
     PyObject *argument = py_take_argument(resume);
     ohw_chain *chain = (ohw_chain *)argument;
+#if OHW_ARCH_KNOWN
+    if (argument != NULL && Py_TYPE(argument) == &ohw_chain_type && chain->slice != NULL && chain->lifted.away &&
+        py_caller(resume) == chain->lifted.host) {
+        py_frame *caller = ohw_caller_in_loop(chain->lifted.host);
+        if (caller != NULL) {
+            ohw_release_call(ts);
+            return drive_from_c(ts, resume, chain, caller);
+        }
+    }
+#endif
     if (argument == NULL || Py_TYPE(argument) != &ohw_chain_type || !chain->lifted.away ||
         chain->lifted.reserved == NULL || py_caller(resume) != chain->lifted.host) {
         Py_XDECREF(argument);

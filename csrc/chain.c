@@ -27,7 +27,7 @@ ohw_chain *ohw_chain_new(size_t words)
     ohw_count.alive++;
     chain->source = chain->yielded = chain->outcome = NULL;
     chain->failed = chain->thrown = chain->running = chain->tight = chain->handled = chain->stranded = chain->announced =
-        chain->goes_on = chain->stepwise = chain->prepared = false;
+        chain->goes_on = chain->stepwise = chain->prepared = chain->kept = false;
     chain->lifted.away = false;
     chain->slice = NULL;
     return chain;

@@ -17,6 +17,7 @@ typedef struct {
     bool prepared;              /* its host's landing is: SEND finishes with the frames' room reserved, nothing else does */
     bool handled;               /* an exception has come to the landing's handler */
     bool stranded;              /* there was no memory for its frames' return; they are dropped */
+    bool kept;                  /* the outcome could not be delivered (no memory): the host waits on with it */
     bool announced;             /* profilers and tracers know that the frames have been resumed */
     bool goes_on;               /* outcome is what is to be sent to the source when the frames are back */
     bool stepwise;              /* the source is driven while they stay away: it has yielded more than once, or see slice */
@@ -49,9 +50,12 @@ PySendResult ohw_chain_advance(ohw_chain *chain, PyObject *value, PyObject **res
 PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count);
 /* As gen_close_iter (Objects/genobject.c).  New reference to whatever close() returned, or NULL. */
 PyObject *ohw_close_source(PyObject *source);
-/* It can be resumed on another thread or in another greenlet only.  An exception is set then. */
-bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain);
-/* At its landing: let the host wait on, and its caller have the exception.  As ohw_decline. */
+/* It can be resumed on another thread or in another greenlet only. */
+bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain);
+/* The same, with the exception that says so. */
+bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain);
+/* At its landing, with an exception set: the host waits on, and whoever drives it gets the exception, which passes
+ * through those that are throwing into it.  As ohw_decline. */
 void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
 /* As ohw_yield_refusal, which serves instead where PY_CLEARS_FAILED_FRAMES. */
 PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain);

@@ -24,7 +24,13 @@ void ohw_chain_finish(ohw_chain *chain, PyObject *outcome, bool failed, bool thr
 }
 
 #if OHW_ARCH_KNOWN
-bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain)
+bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain)
+{
+    const char *kind;
+    return chain->slice != NULL && ohw_slice_objection(ts, chain->slice, &kind) != NULL;
+}
+
+bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain)
 {
     const char *kind, *reason = chain->slice == NULL ? NULL : ohw_slice_objection(ts, chain->slice, &kind);
     if (reason != NULL) {
@@ -35,18 +41,24 @@ bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain)
 
 void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
 {
-    ohw_decline(ts, chain->lifted.host, extra);
+    if (extra >= 0 || chain->thrown) {
+        ohw_shelter_throwers(chain->lifted.host);
+    }
+    int forgotten = extra < 0 ? PY_CHAINS_COPIED_AT_END : 0;
+    Py_SET_REFCNT(chain, Py_REFCNT(chain) - forgotten);
+    ohw_decline(ts, chain->slice, chain->lifted.host, extra);
+    Py_SET_REFCNT(chain, Py_REFCNT(chain) + forgotten);
     chain->stranded = true;         /* the host gets the error after all, and ends */
 }
 
 PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain)
 {
-    PyObject *yielded = ohw_yield_refusal(ts, chain->lifted.host);
-    chain->stranded = yielded == NULL;      /* as above */
-    return yielded;
+    return ohw_yield_refusal(ts, chain->lifted.host);
 }
 #else
-bool ohw_chain_is_elsewhere(PyThreadState *ts, ohw_chain *chain) { return false; }
+bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain) { return false; }
+
+bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain) { return false; }
 
 void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra) {}
 
@@ -100,12 +112,17 @@ static PySendResult drive(PyThreadState *ts, ohw_chain *chain, PyObject *value, 
     ohw_attachment before;
     if (ohw_chain_is_elsewhere(ts, chain)) {
         if (PY_CLEARS_FAILED_FRAMES && py_current(ts) == chain->lifted.host) {
+            (void)ohw_chain_refuses(ts, chain);
             *result = ohw_chain_yield_refusal(ts, chain);
-            return *result == NULL ? PYGEN_ERROR : PYGEN_NEXT;
+            if (*result != NULL) {
+                return PYGEN_NEXT;
+            }
+            PyErr_Clear();
         }
         if (py_current(ts) == chain->lifted.host) {
-            ohw_chain_decline(ts, chain, chain->tight ? 1 : PY_SLOTS_BELOW_SENT);
+            return PYGEN_RETURN;        /* without an outcome: the landing's next step refuses */
         }
+        (void)ohw_chain_refuses(ts, chain);
         return PYGEN_ERROR;
     }
     if (enter(ts, chain, &before) < 0) {
@@ -257,6 +274,10 @@ static PyObject *throw_into_source(PyObject *source, PyObject *const *args, Py_s
 PyObject *ohw_chain_throw_on(ohw_chain *chain, PyObject *const *args, Py_ssize_t count)
 {
     if (chain->source == NULL) {
+        if (chain->kept) {      /* instead of what could not be delivered */
+            PyObject *thrown = exception_from(args[0], count > 1 ? args[1] : NULL, count > 2 ? args[2] : NULL);
+            ohw_chain_finish(chain, thrown == NULL ? py_take_raised() : thrown, true, true);
+        }
         return NULL;
     }
     PyObject *source = Py_NewRef(chain->source), *value = NULL;
@@ -283,7 +304,7 @@ PyObject *ohw_chain_throw(PyObject *self, PyObject *const *args, Py_ssize_t coun
         PyErr_Format(PyExc_TypeError, "throw expected 1 to 3 arguments, got %zd", count);
         return NULL;
     }
-    if (ohw_chain_is_elsewhere(ts, chain)) {
+    if (ohw_chain_refuses(ts, chain)) {
         if (PY_THROW_POPS_AWAITED) {    /* only as long as it is on the host's stack the landing can say no */
             PyErr_Clear();
             raise_stop(self);
@@ -320,7 +341,7 @@ PyObject *ohw_chain_close(PyObject *self, PyObject *Py_UNUSED(none))
     if (chain->source == NULL) {
         Py_RETURN_NONE;
     }
-    if (ohw_chain_is_elsewhere(ts, chain) || enter(ts, chain, &before) < 0) {
+    if (ohw_chain_refuses(ts, chain) || enter(ts, chain, &before) < 0) {
         return NULL;
     }
     PyObject *source = Py_NewRef(chain->source);

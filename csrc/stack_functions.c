@@ -2,6 +2,7 @@
 #include "stack_functions.h"
 #include "check.h"
 #include "stack/judge.h"
+#include "stack/rehearse.h"
 
 static PyObject *core_stats(PyObject *module, PyObject *Py_UNUSED(none))
 {
@@ -52,6 +53,16 @@ static PyObject *core_compare_unwinders(PyObject *module, PyObject *Py_UNUSED(no
                          first == NULL ? Py_NewRef(Py_None) : first);
 }
 
+static PyObject *core_rehearse(PyObject *module, PyObject *falsify)
+{
+    const char *reason = ohw_rehearse(falsify == Py_True);
+    if (reason == NULL) {
+        Py_RETURN_NONE;
+    }
+    ohw_stack_give_up(reason);
+    return PyUnicode_FromString(reason);
+}
+
 static PyObject *core_unwind_counts(PyObject *module, PyObject *Py_UNUSED(none))
 {
     size_t decoded, kept;
@@ -70,6 +81,9 @@ static PyMethodDef functions[] = {
 #if OHW_ARCH_KNOWN
     {"compare_unwinders", core_compare_unwinders, METH_NOARGS,
      "compare_unwinders(): (C frames walked, differences between our unwinder and libgcc's, the first one or None)."},
+    {"rehearse", core_rehearse, METH_O,
+     "rehearse(falsify): set C functions of our own aside and put them back: None, or what went wrong, and then C frames "
+     "are never set aside in this process.  falsify: change a register meanwhile."},
     {"unwind_counts", core_unwind_counts, METH_NOARGS,
      "unwind_counts(): return addresses (decoded in the unwind tables since import, known now)."},
 #endif
@@ -79,7 +93,7 @@ static PyMethodDef functions[] = {
 int ohw_stack_add_functions(PyObject *module)
 {
 #if OHW_ARCH_KNOWN
-    if (ohw_find_init() < 0) {
+    if (ohw_find_init() < 0 || ohw_shelter_init() < 0) {
         return -1;
     }
 #endif

@@ -58,6 +58,14 @@ def compare_unwinders() -> tuple[int, int, str | None]:
     Only where the core knows the processor (x86-64 and AArch64 Linux).
     """
 
+def rehearse(falsify: bool, /) -> str | None:
+    """Set C functions of the core's own aside and put them back, with known values in all callee-saved registers.
+
+    None if all were kept; otherwise what went wrong, and then no C frame is set aside in this process any more. It is
+    done once before the first one is, anyway. `falsify`: change a register meanwhile, which must be noticed.
+    Only where the core knows the processor.
+    """
+
 def unwind_counts() -> tuple[int, int]:
     """Return addresses looked up in the unwind tables since import, and known now (where the above is)."""
 

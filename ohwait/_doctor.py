@@ -26,17 +26,28 @@ def examine(loops: Sequence[Loop], terminal: Terminal) -> bool:
     terminal.line(terminal.paint("\nStatements that call plain functions which wait", "bold"))
     _list(_statements(), terminal)
     terminal.line(terminal.paint("\nSelf-test", "bold"))
+    obstacle = _core.c_frames_status()  # Which the checks may change.
     passed = [_report(name, check, terminal) for name, check in _selftest.CHECKS]
-    if _core.c_frames_status() is None:
-        from ._selftest_c_frames import in_a_process
-
-        passed.append(_report("suspends through C functions (tried in a process of its own)", in_a_process, terminal))
+    passed += _c_frames_checked(obstacle, terminal)
     for loop in loops:
         if loop.usable:
             name = f"runs tasks side by side under {loop.name}"
             passed.append(_report(name, partial(_selftest.under, loop), terminal))
     terminal.line(_verdict(passed, terminal))
     return all(passed)
+
+
+def _c_frames_checked(obstacle: str | None, terminal: Terminal) -> list[bool]:
+    """Suspending through C functions: nothing where it is switched off or unknown, a failure where it went wrong."""
+    from ._selftest_c_frames import has_failed, in_a_process
+
+    if obstacle is None:
+        return [_report("suspends through C functions (tried in a process of its own)", in_a_process, terminal)]
+
+    def fail() -> None:
+        raise _selftest.Failed(f"{obstacle}; please report this")
+
+    return [_report("keeps all registers when C stacks are exchanged", fail, terminal)] if has_failed(obstacle) else []
 
 
 def _list(facts: Sequence[tuple[str, str]], terminal: Terminal) -> None:
@@ -59,7 +70,9 @@ def _facts() -> list[tuple[str, str]]:
 
 def _c_frames() -> str:
     reason = _core.c_frames_status()
-    return "can be suspended through" if reason is None else f"cannot be suspended through: {reason}"
+    if reason is None:
+        return "can be suspended through (rehearsed here: all registers were kept)"
+    return f"cannot be suspended through: {reason}"
 
 
 def _state(loop: Loop) -> str:

@@ -15,7 +15,7 @@ import ohwait
 from . import _core
 from ._selftest import Failed, closes, descend, expect, host_of, pause
 
-__all__ = ["in_a_process"]
+__all__ = ["has_failed", "in_a_process"]
 
 T = TypeVar("T")
 SECONDS = 60
@@ -38,6 +38,11 @@ def in_a_process() -> None:
         raise Failed(f"the process crashed with signal {-done.returncode}; set OHWAIT_C_FRAMES=0 and report this")
     if done.returncode != 0:
         raise Failed((done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()[-1])
+
+
+def has_failed(reason: str) -> bool:
+    """Whether C functions are not suspended (`_core.c_frames_status()`) because the core's own rehearsal has failed."""
+    return "self-test has failed" in reason
 
 
 class _Object:
@@ -150,6 +155,13 @@ def closes_through_c() -> None:
     closes()
 
 
+def keeps_registers() -> None:
+    for depth in (0, 20):
+        reason = _through_c(depth, lambda: _core.rehearse(False))
+        if reason is not None:
+            raise Failed(reason)
+
+
 def reads_the_stack_as_libgcc_does() -> None:
     frames, differences, first = _through_c(20, _core.compare_unwinders)
     if frames == 0 or differences:
@@ -160,7 +172,14 @@ def leaves_nothing_behind() -> None:
     expect((0, 0), (ohwait.stats().slices_alive, ohwait.stats().slice_bytes), "slices and their bytes left over")
 
 
-CHECKS = [reads_the_stack_as_libgcc_does, suspends_through_c, keeps_many, raises_through_c, closes_through_c]
+CHECKS = [
+    reads_the_stack_as_libgcc_does,
+    keeps_registers,
+    suspends_through_c,
+    keeps_many,
+    raises_through_c,
+    closes_through_c,
+]
 
 
 def main() -> int:

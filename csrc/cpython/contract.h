@@ -66,6 +66,14 @@ typedef struct {
     void *outermost, *innermost;
     int count;
 } py_loops;
+/* A suspended generator that passes for a finished one. */
+typedef struct {
+    PyGenObject *generator;     /* Borrowed */
+    PyObject *handled;
+    PyFrameObject *frame_object;
+    PyObject *locals;
+    int state, slots;
+} py_pretence;
 /* Contexts entered one in the other, innermost first. */
 typedef struct { PyObject *top, *bottom; } py_contexts;
 /* The part of the data stack that belongs to frames set aside: the upper part of a chunk that is shared with frames
@@ -127,6 +135,9 @@ static inline PyGenObject *py_generator(py_frame *frame);
 static inline bool py_generator_executing(PyGenObject *generator);
 /* A generator that is suspended on `awaited`, and whose throw() or close() is calling it. */
 static inline bool py_throws_into(const py_frame *frame, PyObject *awaited);
+/* The frame of the generator (coroutine, async generator) that is suspended on `awaited` and is throwing into it, or
+ * closing it, at this moment; NULL: none.  Borrowed.  Looks at all objects that the collector knows. */
+static inline py_frame *py_thrower(PyObject *awaited);
 static inline bool py_is_new(PyObject *coroutine);                               /* created, not started */
 /* The frame's frame object, made if need be.  Borrowed; NULL with MemoryError. */
 static inline PyFrameObject *py_frame_object(PyThreadState *ts, py_frame *frame);
@@ -163,7 +174,7 @@ static inline void py_put_stack(py_frame *frame, const py_word *words, int count
 static inline void py_copy_stack(const py_frame *frame, py_word *words, int slots);
 static inline void py_restore_stack(py_frame *frame, const py_word *words, int slots, int depth);
 static inline py_word py_word_of(PyObject *object);                              /* stolen; NULL for an empty slot */
-static inline void py_set_stack_depth(py_frame *frame, int depth);
+static inline bool py_word_is(py_word word, const PyObject *object);             /* a reference to it */
 /* What is in slot `index` above the locals, taken out.  New reference or NULL. */
 static inline PyObject *py_take_slot(py_frame *frame, int index);
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg);
@@ -264,6 +275,14 @@ static inline bool py_stands_at_yield(const py_frame *frame);
 /* Leave the thread's innermost coroutine as a yield would; `delegates`: one inside an await. */
 static inline void py_park(PyThreadState *ts, py_frame *frame, bool delegates);
 static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame);          /* it stands at its await */
+/* The loop that is about to return has failed, whatever has been parked in it. */
+static inline void py_note_failed(PyThreadState *ts);
+/* To the C function that drives it `generator` has ended, until the pretence is ended. */
+static inline py_pretence py_seem_finished(PyGenObject *generator);
+static inline void py_end_pretence(py_pretence pretence);
+static inline bool py_loops_are_called_directly(PyThreadState *ts);              /* PEP 523 is not in use */
+/* What returns into `caller`, which stands at a `for` statement, is an item and not the iterator's end. */
+static inline void py_expect_yielded(py_frame *caller);
 
 /* Calls counted by loops and C functions (`counted`, where PY_COUNTS_C_CALLS_TOO): given back (how many is returned), with
  * `depth` bytes of C stack left over, and the Python frames from `caller` on; and taken again. */

@@ -192,6 +192,95 @@ static inline void py_park_awaiter(PyThreadState *ts, py_frame *frame)
     py_park(ts, frame, true);
 }
 
+static inline void py_note_failed(PyThreadState *ts)
+{
+#ifdef PY_NOTE_END
+    PY_NOTE_END(ts);
+#else
+    (void)ts;
+#endif
+}
+
+/* 3.12 and later take its word for it (debug builds assert it), 3.11 clears its frame: one that has nothing. */
+static inline py_pretence py_seem_finished(PyGenObject *generator)
+{
+    py_pretence pretence = {.generator = generator, .handled = generator->gi_exc_state.exc_value,
+                            .state = generator->gi_frame_state};
+    generator->gi_frame_state = FRAME_CLEARED;
+    generator->gi_exc_state.exc_value = NULL;
+#if !PY_INLINES_AWAIT
+    py_frame *frame = (py_frame *)generator->gi_iframe;
+    pretence.frame_object = frame->frame_obj;
+    pretence.locals = frame->f_locals;
+    pretence.slots = frame->stacktop;
+    frame->frame_obj = NULL;
+    frame->f_locals = NULL;
+    frame->stacktop = 0;
+    Py_INCREF(frame->f_func);
+    Py_INCREF(frame->f_code);
+#endif
+    return pretence;
+}
+
+static inline void py_end_pretence(py_pretence pretence)
+{
+    PyGenObject *generator = pretence.generator;
+    assert(generator->gi_frame_state == FRAME_CLEARED);
+    generator->gi_frame_state = (int8_t)pretence.state;
+    generator->gi_exc_state.exc_value = pretence.handled;
+#if !PY_INLINES_AWAIT
+    py_frame *frame = (py_frame *)generator->gi_iframe;
+    frame->frame_obj = pretence.frame_object;
+    frame->f_locals = pretence.locals;
+    frame->stacktop = pretence.slots;
+#endif
+}
+
+static inline bool py_loops_are_called_directly(PyThreadState *ts) { return ts->interp->eval_frame == NULL; }
+
+static inline void py_expect_yielded(py_frame *caller)
+{
+#if PY_INLINES_AWAIT
+    PY_SET_RETURN_OFFSET(caller, PY_INSTRUCTION_IS_BEFORE_NEXT ? 0 : PY_SEND_TO_YIELD);
+#else
+    (void)caller;
+#endif
+}
+
+#ifndef PY_ABOVE_AWAITED
+#define PY_ABOVE_AWAITED 0
+#endif
+typedef struct { PyObject *awaited; py_frame *found; } py_search;
+
+static inline int py_look_for_thrower(PyObject *object, void *argument)
+{
+    py_search *search = argument;
+    if (!PyGen_CheckExact(object) && !PyCoro_CheckExact(object) && !PyAsyncGen_CheckExact(object)) {
+        return 1;
+    }
+    PyGenObject *generator = (PyGenObject *)object;
+    py_frame *frame = (py_frame *)&generator->gi_iframe;
+    if (py_generator_executing(generator) && py_stands_at_yield(frame)) {
+        int depth = py_stack_depth(frame), used = py_slots_used(frame);
+        if (depth > PY_ABOVE_AWAITED && depth <= py_code(frame)->co_stacksize &&
+            py_word_is(((const py_word *)frame->localsplus)[used - 1 - PY_ABOVE_AWAITED], search->awaited)) {
+            search->found = frame;
+        }
+    }
+    return search->found == NULL;
+}
+
+static inline py_frame *py_thrower(PyObject *awaited)
+{
+    py_search search = {awaited, NULL};
+#if PY_INLINES_AWAIT
+    PyUnstable_GC_VisitObjects(py_look_for_thrower, &search);
+#else
+    (void)py_look_for_thrower;
+#endif
+    return search.found;
+}
+
 /* ---- calls of C code, counted until 3.13 ---- */
 
 #ifdef PY_C_RECURSION_LEFT

@@ -45,7 +45,6 @@
 #  define PY_FAILED_MAY_BE_SUSPENDED 1
 #endif
 #define PY_CLEARS_FAILED_FRAMES 0
-#define PY_SLOTS_BELOW_SENT 1                       /* of a landing, where a value is sent */
 #define PY_CHAINS_COPIED_AT_END 0                   /* references of a landing, beside that which ~ has */
 #define PY_THROW_POPS_AWAITED 0                     /* when its throw() has failed */
 #define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */

@@ -45,7 +45,6 @@
 #  define PY_FAILED_MAY_BE_SUSPENDED 1
 #endif
 #define PY_CLEARS_FAILED_FRAMES 0
-#define PY_SLOTS_BELOW_SENT 2                       /* of a landing, where a value is sent */
 #define PY_CHAINS_COPIED_AT_END 0                   /* references of a landing, beside that which ~ has */
 #define PY_THROW_POPS_AWAITED 0                     /* when its throw() has failed */
 #define PY_COUNTS_C_CALLS 0                         /* apart from Python calls */
@@ -53,7 +52,9 @@
 #define PY_HAS_CFRAMES 0
 /* What gen_send_ex2 goes by. */
 #define PY_NOTE_YIELD(ts) (((_PyThreadStateImpl *)(ts))->generator_return_kind = GENERATOR_YIELD)
+#define PY_NOTE_END(ts) (((_PyThreadStateImpl *)(ts))->generator_return_kind = GENERATOR_RETURN)
 #define PY_INLINES_AWAIT 1
+#define PY_ABOVE_AWAITED 1                          /* entries of a suspended frame's stack: NULL, or a sequence's index */
 #define PY_SEND_TO_YIELD (1 + INLINE_CACHE_ENTRIES_SEND)        /* code units from SEND to the yield behind it */
 #define PY_SEND_TO_SUSPENDED (2 + INLINE_CACHE_ENTRIES_SEND)    /* and to where a suspended frame stands */
 #define PY_SUSPENDED(delegates) ((delegates) ? FRAME_SUSPENDED_YIELD_FROM : FRAME_SUSPENDED)

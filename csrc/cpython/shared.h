@@ -184,11 +184,6 @@ static inline void py_put_stack(py_frame *frame, const py_word *words, int count
     py_set_slots_used(frame, base + count);
 }
 
-static inline void py_set_stack_depth(py_frame *frame, int depth)
-{
-    py_set_slots_used(frame, py_code(frame)->co_nlocalsplus + depth);
-}
-
 static inline void py_copy_stack(const py_frame *frame, py_word *words, int slots)
 {
     memcpy(words, &frame->localsplus[py_code(frame)->co_nlocalsplus], (size_t)slots * sizeof(py_word));

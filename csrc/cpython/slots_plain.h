@@ -30,6 +30,8 @@ static inline PyObject *py_take_slot(py_frame *frame, int index)
 
 static inline py_word py_word_of(PyObject *object) { return (py_word)object; }
 
+static inline bool py_word_is(py_word word, const PyObject *object) { return word == (py_word)object; }
+
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
 {
     for (int i = 0; i < count; i++) {

@@ -47,6 +47,12 @@ static inline py_word py_word_of(PyObject *object)
     return object == NULL ? PyStackRef_NULL.bits : PyStackRef_FromPyObjectSteal(object).bits;
 }
 
+static inline bool py_word_is(py_word word, const PyObject *object)
+{
+    _PyStackRef slot = {.bits = word};
+    return !PyStackRef_IsNullOrInt(slot) && PyStackRef_AsPyObjectBorrow(slot) == object;
+}
+
 /* Borrowed references are not counted, so the collector must not meet them here: their owner shows them. */
 static inline int py_visit_words(const py_word *words, int count, visitproc visit, void *arg)
 {

@@ -158,6 +158,9 @@ void ohw_end_quiet(PyThreadState *ts);
 /* Everything that the splice needs and that can fail: room for the frames and for _resume's frame above them, calls to
  * spare, tools let in.  -1 with MemoryError. */
 int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted, py_word *words);
+/* ... where no frames come back: for the call of _resume alone.  And when it has come. */
+int ohw_reserve_call(PyThreadState *ts);
+void ohw_release_call(PyThreadState *ts);
 /* `resume` is the frame of the hidden function that the landing called.  Cannot fail, runs no Python code: afterwards
  * the host stands at its call again and `resume` returns into the innermost frame. */
 void ohw_splice(PyThreadState *ts, py_frame *resume, ohw_lifted *lifted, py_word *words);

@@ -112,6 +112,23 @@ int ohw_reserve(PyThreadState *ts, ohw_lifted *lifted, py_word *words)
     return 0;
 }
 
+int ohw_reserve_call(PyThreadState *ts)
+{
+    if (py_data_stack_push(ts, 0, OHW_RESUME_FRAME_WORDS) == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    py_add_recursion(ts, SPARE_CALLS);
+    ohw_go_quiet(ts);
+    return 0;
+}
+
+void ohw_release_call(PyThreadState *ts)
+{
+    ohw_end_quiet(ts);
+    py_add_recursion(ts, -SPARE_CALLS);
+}
+
 /* The frames that rest come back to where they were. */
 static void copy_frames_back(py_frame *resume, ohw_lifted *lifted, py_word *words)
 {

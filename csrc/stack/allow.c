@@ -4,13 +4,14 @@
 #if OHW_ARCH_KNOWN
 
 #include "stack/judge.h"
+#include "stack/rehearse.h"
 
 static enum { UNKNOWN, GOOD, BAD } checked;
 static const char *reason;
 static bool forbidden;
 static _Thread_local int shared;        /* this thread's work goes on in others */
 
-/* Read only: can this stack be read, and is it read as libgcc reads it? */
+/* Can this stack be read, is it read as libgcc reads it, and do registers survive an exchange of stacks? */
 static const char *check(void)
 {
     const char *found = ohw_arch_objection();
@@ -24,7 +25,7 @@ static const char *check(void)
             found = "the C stack of this process is not read the same way by ohwait and by libgcc";
         }
     }
-    return found;
+    return found == NULL ? ohw_rehearse(false) : found;
 }
 
 const char *ohw_stack_status(void)

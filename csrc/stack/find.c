@@ -45,17 +45,23 @@ static const char *unwind(ohw_exit *exit, uintptr_t address)
     return NULL;
 }
 
+py_frame *ohw_lowest(py_frame *host)
+{
+    py_frame *frame = host;
+    for (py_frame *caller; (caller = py_caller(frame)) != NULL && py_awaits_callee(caller);) {
+        frame = caller;
+    }
+    return frame;
+}
+
+py_frame *ohw_caller_in_loop(py_frame *host) { return py_caller(ohw_lowest(host)); }
+
 /* The frame in the host's loop that is next to the loop's caller. */
 static const char *find_lowest(py_frame *host, py_frame **lowest)
 {
-    py_frame *frame = host;
-    for (py_frame *caller; (caller = py_caller(frame)) != NULL; frame = caller) {
-        if (!py_awaits_callee(caller)) {
-            return "the coroutine is driven by other means than await, in the same interpreter loop";
-        }
-    }
-    *lowest = frame;
-    return NULL;
+    *lowest = ohw_lowest(host);
+    return py_caller(*lowest) == NULL
+               ? NULL : "the coroutine is driven by other means than await, in the same interpreter loop";
 }
 
 /* Over all frames from the door to the host. */
@@ -104,6 +110,10 @@ static const char *find(PyThreadState *ts, py_frame *door, ohw_walk *walk, ohw_e
     if (reason == NULL) {
         exit->loops = py_loops_down_to(ts, door, walk->host, exit->lowest);
         reason = unwind(exit, py_loops_address(&exit->loops));
+    }
+    if (reason == NULL && !py_in_top_chunk(ts, exit->lowest_on_data_stack) &&
+        py_measure_data(ts, exit->lowest_on_data_stack).ranges == 0) {
+        reason = "too many suspended calls share its part of the data stack";
     }
     if (reason == NULL && exit->contexts >= py_contexts_entered(ts) && exit->contexts > 0) {
         exit->contexts = py_contexts_entered(ts);

@@ -123,8 +123,7 @@ static void *resume(ohw_place *place, void *argument)
     assert(now->lifted->away && py_current(ts) == now->lifted->host && !PyErr_Occurred());
     if (!ohw_find_resumer(ts, now->lifted->host, place, &exit)) {
         PyErr_SetString(PyExc_RuntimeError,
-                        "ohwait: this generator-based coroutine was suspended below a C function, and is driven by a `for` "
-                        "statement now, in the same interpreter loop, where the C function cannot go on: await it instead");
+                        "ohwait: a suspended call cannot go on: the C code that resumes it has no unwind tables");
         return NULL;
     }
     const char *missing = py_find_room(ts, &slice->data, &displaced);

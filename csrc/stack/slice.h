@@ -6,6 +6,14 @@
 
 #if OHW_ARCH_KNOWN
 
+/* What stands in for the return address of E3's caller when E3 has declined (decline.c). */
+typedef struct {
+    ohw_pad_record pad;                 /* first: ohw_arch_pad finds it */
+    ohw_registers caller;               /* of E3's caller */
+    py_pretence pretence;
+    PyObject *owner;                    /* Owned: what this lies in; NULL: a slice */
+} ohw_disguise;
+
 struct ohw_slice {
     size_t size;                        /* bytes allocated, this struct included */
     PyThreadState *thread;              /* Borrowed: compared only */
@@ -27,6 +35,7 @@ struct ohw_slice {
     int calls, c_calls;                 /* given back to the thread */
     int host_depth;                     /* as the host's frame says; negative: only E1 knows */
     int host_slots;                     /* copied of its value stack: all */
+    ohw_disguise disguise;
 
     py_word bytes[];                    /* copies: C stack, data stack, host's value stack */
 };

@@ -22,6 +22,8 @@
  * I13 While a slice is away, whoever follows frames finds copies of them: no link leads to a place that others use.
  * I14 A slice belongs to one Chain, is resumed once, and is never freed while its frames are in it: C functions own
  *     references that only they can give back.
+ * I15 A resumption that is refused, or finds no memory, changes nothing: the host waits on, and so does whatever awaits
+ *     it, although CPython raises the refusal in each of them (decline.c, shelter.c).
  */
 #ifndef OHWAIT_STACK_STACK_H
 #define OHWAIT_STACK_STACK_H
@@ -77,6 +79,10 @@ bool ohw_find_resumer(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_e
 /* The loop that runs the outermost of the coroutines that await `host`, the current frame. */
 bool ohw_find_outermost(PyThreadState *ts, py_frame *host, ohw_place *place, ohw_exit *exit);
 #endif
+/* The outermost of the coroutines that await `host` in its loop, or the host itself. */
+py_frame *ohw_lowest(py_frame *host);
+/* Whoever drives `host`, and the coroutines that await it, in the same loop, by a `for` statement; or NULL. */
+py_frame *ohw_caller_in_loop(py_frame *host);
 int ohw_find_init(void);
 
 /* ---- suspend.c ---- */
@@ -89,12 +95,12 @@ void ohw_slice_discard(ohw_slice *slice);       /* it was never filled */
 _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *walk, const ohw_exit *exit,
                              ohw_slice *slice, ohw_lifted *lifted, PyCodeObject *landing, PyObject *chain,
                              PyObject *yielded);
-/* All coroutines in the loop that exit is about, the host (which stands at `landing`) first: they have yielded. */
-void ohw_park_coroutines(PyThreadState *ts, py_frame *host, const PyCodeObject *landing, const ohw_exit *exit);
+/* All coroutines in a loop, the host (which stands at `landing`) first, down to `lowest`: they have yielded. */
+void ohw_park_coroutines(PyThreadState *ts, py_frame *host, const PyCodeObject *landing, const py_frame *lowest);
 /* ---- resume.c ---- */
 
 /* Called by a landing's C step, in E3: goes on in the slice.  Returns (-1, an exception set, nothing changed) only if
- * that is impossible. */
+ * that is impossible: no memory, or see ohw_caller_in_loop. */
 int ohw_bring_back(PyThreadState *ts, ohw_slice *slice, ohw_lifted *lifted);
 /* Is that impossible?  NULL, or why (static text), and the kind of the refusal. */
 const char *ohw_slice_objection(PyThreadState *ts, const ohw_slice *slice, const char **kind);
@@ -102,9 +108,20 @@ const char *ohw_slice_objection(PyThreadState *ts, const ohw_slice *slice, const
 /* ---- decline.c ---- */
 
 /* Called by a landing's C step, in E3, with an exception set: E3 returns with it, and the coroutines that it runs stay
- * suspended where they were.  `extra`: entry of the host's value stack, above those of ohw_waiting, that is dropped.
- * Returns if CPython cannot cope with that; then the exception is raised in the host. */
-void ohw_decline(PyThreadState *ts, py_frame *host, int extra);
+ * suspended where they were.  `extra`: entry of the host's value stack, above those of ohw_waiting, that is dropped;
+ * negative: none.  Returns if that is impossible (somebody's own evaluation function in a debug build of CPython); then
+ * the exception is raised in the host. */
+void ohw_decline(PyThreadState *ts, ohw_slice *slice, py_frame *host, int extra);
+/* ohw_caller_in_loop's `for` statement drives `host` no longer: the host awaits `chain` (stolen) at the landing in whose
+ * code it stands.  New reference: the coroutine, or generator, that the statement has. */
+PyObject *ohw_leave_caller(PyThreadState *ts, py_frame *host, PyObject *chain);
+
+/* ---- shelter.c ---- */
+
+/* An exception is set with which `host`, into which throw() or close() has led, is about to decline: the coroutines
+ * outside of it through which that has come will outlive it (where there is memory for that). */
+void ohw_shelter_throwers(py_frame *host);
+int ohw_shelter_init(void);
 
 /* ---- yield_refusal.c ---- */
 

@@ -98,11 +98,11 @@ static void park_host(ohw_slice *slice, py_frame *host, ohw_lifted *lifted, PyCo
     py_put_stack(host, stack, waiting.entries);
 }
 
-void ohw_park_coroutines(PyThreadState *ts, py_frame *host, const PyCodeObject *landing, const ohw_exit *exit)
+void ohw_park_coroutines(PyThreadState *ts, py_frame *host, const PyCodeObject *landing, const py_frame *lowest)
 {
     py_frame *frame = host, *next = py_link(host);
     py_park(ts, host, ohw_waiting_at(landing).delegates);
-    while (frame != exit->lowest) {
+    while (frame != lowest) {
         frame = next;
         next = py_link(frame);
         py_park_awaiter(ts, frame);
@@ -155,7 +155,7 @@ _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *
     slice->contexts = py_leave_contexts(ts, exit->contexts);
     py_set_exception_state(ts, py_generator_exception_state(py_generator(host)));
     py_leave_loops(ts, &exit->loops);
-    ohw_park_coroutines(ts, host, landing, exit);
+    ohw_park_coroutines(ts, host, landing, exit->lowest);
     slice->calls = walk->frames;
     py_add_recursion(ts, slice->calls);
     slice->c_calls = py_leave_c_calls(ts, exit->loops.count, exit->c_calls,
