@@ -78,9 +78,8 @@ PyObject *ohw_landing_thrown(PyObject *self, PyObject *exception)
         return NULL;
     }
     if (ohw_chain_refuses(ts, chain)) {
-        if (PY_CLEARS_FAILED_FRAMES) {
-            chain->yielded = ohw_chain_yield_refusal(ts, chain);
-            return chain->yielded == NULL ? NULL : Py_NewRef(self);
+        if (PY_CLEARS_FAILED_FRAMES && (chain->yielded = ohw_chain_yield_refusal(ts, chain)) != NULL) {
+            return Py_NewRef(self);
         }
         ohw_chain_decline(ts, chain, 1);
         return NULL;
@@ -134,11 +133,8 @@ static PyObject *resume_slice(PyThreadState *ts, ohw_chain *chain)
         PyErr_Clear();
         return go_round(ts, chain);
     }
-    chain->kept = !PY_CLEARS_FAILED_FRAMES;
-    chain->stranded = PY_CLEARS_FAILED_FRAMES;
-    if (chain->kept) {
-        ohw_chain_decline(ts, chain, -1);
-    }
+    chain->kept = true;
+    ohw_chain_decline(ts, chain, -1);
     return NULL;
 }
 
@@ -148,7 +144,7 @@ static PyObject *refuse_slice(PyThreadState *ts, ohw_chain *chain)
     if (ohw_caller_in_loop(chain->lifted.host) != NULL) {
         return go_round(ts, chain);
     }
-    if (ohw_chain_refuses(ts, chain) && !PY_CLEARS_FAILED_FRAMES) {    /* there the landing's handler declines */
+    if (ohw_chain_refuses(ts, chain) && !PY_CLEARS_FAILED_FRAMES) {     /* there the landing's handler does */
         ohw_chain_decline(ts, chain, -1);
     }
     return NULL;

@@ -53,9 +53,7 @@ void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
 
 PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain)
 {
-    PyObject *yielded = ohw_yield_refusal(ts, chain->lifted.host);
-    chain->stranded = yielded == NULL;      /* as above */
-    return yielded;
+    return ohw_yield_refusal(ts, chain->lifted.host);
 }
 #else
 bool ohw_chain_is_elsewhere(PyThreadState *ts, const ohw_chain *chain) { return false; }
@@ -113,13 +111,19 @@ static PySendResult drive(PyThreadState *ts, ohw_chain *chain, PyObject *value, 
 {
     ohw_attachment before;
     if (ohw_chain_is_elsewhere(ts, chain)) {
-        bool at_landing = py_current(ts) == chain->lifted.host;
-        if (at_landing && !PY_CLEARS_FAILED_FRAMES) {
+        if (PY_CLEARS_FAILED_FRAMES && py_current(ts) == chain->lifted.host) {
+            (void)ohw_chain_refuses(ts, chain);
+            *result = ohw_chain_yield_refusal(ts, chain);
+            if (*result != NULL) {
+                return PYGEN_NEXT;
+            }
+            PyErr_Clear();
+        }
+        if (py_current(ts) == chain->lifted.host) {
             return PYGEN_RETURN;        /* without an outcome: the landing's next step refuses */
         }
         (void)ohw_chain_refuses(ts, chain);
-        *result = at_landing ? ohw_chain_yield_refusal(ts, chain) : NULL;
-        return *result == NULL ? PYGEN_ERROR : PYGEN_NEXT;
+        return PYGEN_ERROR;
     }
     if (enter(ts, chain, &before) < 0) {
         return PYGEN_ERROR;

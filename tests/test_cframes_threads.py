@@ -25,7 +25,7 @@ from cframes_tools import (
 from core_tools import below, finish, host_of, passes, passes_or_skips
 
 import ohwait as package
-from ohwait import _core, ohwait
+from ohwait import ohwait
 
 pytestmark = needs_c_frames
 
@@ -110,7 +110,7 @@ async def _awaiting_while_handling() -> Any:
         raise KeyError
     except KeyError as error:
         result = await _awaiting()
-        assert sys.exc_info()[1] is error or _core.BUILD["cpython"] == "3.12"  # gen_send_ex2 clears it there.
+        assert sys.exc_info()[1] is error
         return result
 
 

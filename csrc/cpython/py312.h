@@ -37,11 +37,7 @@
 #define PY_WITH_CALLS_METHODS_INLINE 0
 #define PY_RAISED_IS_A_TRIPLE 0
 #define PY_ENTRY_OWNER FRAME_OWNED_BY_CSTACK
-#ifdef Py_DEBUG
-#  define PY_FAILED_MAY_BE_SUSPENDED 0              /* gen_send_ex2 asserts that it has finished */
-#else
-#  define PY_FAILED_MAY_BE_SUSPENDED 1
-#endif
+#define PY_FAILED_MAY_BE_SUSPENDED 0                /* gen_send_ex2 drops what it handles; debug builds assert its end */
 #define PY_CLEARS_FAILED_FRAMES 0
 #define PY_CHAINS_COPIED_AT_END 0                   /* references of a landing, beside that which ~ has */
 #define PY_THROW_POPS_AWAITED 0                     /* when its throw() has failed */
