@@ -42,7 +42,8 @@ def resident_bytes() -> int:
 
 
 def bytes_of_chains(new_chain: Callable[[], Host], chains: int) -> dict[str, float]:
-    """What a host that `new_chain()` makes takes, with the chain that it waits for, when `chains` of them are suspended.
+    """What a host that `new_chain()` makes takes, with the chain that it waits for,
+    when `chains` of them are suspended.
 
     "byte" is what the process has grown by, "byte at the peak" by how much more its peak is than what it began with,
     until all of them have ended; both divided by the number of chains.

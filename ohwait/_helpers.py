@@ -180,9 +180,7 @@ async def _awaiting(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
-def _without_suspending(
-    awaitable: Awaitable[T], kind: str, frame: FrameType | None, reason: str | None = None
-) -> T:
+def _without_suspending(awaitable: Awaitable[T], kind: str, frame: FrameType | None, reason: str | None = None) -> T:
     """Run an awaitable that has no need to suspend, where it could not; if it has, close it and say why it cannot."""
     coroutine = _awaiting(awaitable)
     try:

@@ -181,7 +181,9 @@ def several_times(scenario: Scenario, rand: random.Random) -> None:
     with through_c(scenario):
         driven = Driven(host(scenario, waiting_thrice))
         while driven.step():
-            assert not COUNTS_ALL_CALLS or _core.recursion_left() == left, "what is suspended takes no calls from others"
+            assert not COUNTS_ALL_CALLS or _core.recursion_left() == left, (
+                "what is suspended takes no calls from others"
+            )
     assert (driven.outcome, driven.steps) == (expected, 3 * calls)
     assert _core.recursion_left() == left
 
@@ -319,6 +321,7 @@ def under_asyncio(scenario: Scenario, rand: random.Random) -> None:
 
 def cancelled(scenario: Scenario, rand: random.Random) -> None:
     """Tasks are cancelled after some turns of the loop."""
+
     async def main(turns: int) -> None:
         waits = 0
 

@@ -461,7 +461,9 @@ def test_random_helpers(run: Any, rand: Any) -> None:
             if rand.random() < 0.1 and tasks:
                 rand.choice(tasks).cancel()
         assert len(seen) == len(set(seen)) and set(seen) <= set(sent)
-        assert (set(answered) | set(failed)) - {OF_NOBODY} <= set(seen)
+        # What is thrown for nobody may find the coroutine while its own item waits to be taken.
+        of_helpers = {item for item in failed if item != OF_NOBODY and item[0] != 0}
+        assert set(answered) | of_helpers <= set(seen)
         for task in tasks:
             assert task.cancelled() or task.exception() is None
 

@@ -33,9 +33,7 @@ class Pool:
 
     def compared(self, module: Module) -> Comparison:
         baseline, rewritten = self.start(module, False), self.start(module, True)
-        return compare(
-            module, baseline.result(), rewritten.result(), exceptions_for(THROUGH_C), through_c=THROUGH_C
-        )
+        return compare(module, baseline.result(), rewritten.result(), exceptions_for(THROUGH_C), through_c=THROUGH_C)
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)

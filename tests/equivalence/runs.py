@@ -55,9 +55,7 @@ class Run:
         return self.outcomes.get(test) in PASSED
 
 
-def run(
-    module: Module, *, rewritten: bool, depth: int = 2, through_c: bool = False, only: Collection[str] = ()
-) -> Run:
+def run(module: Module, *, rewritten: bool, depth: int = 2, through_c: bool = False, only: Collection[str] = ()) -> Run:
     """Run `module`; with `rewritten`, each await is a call of plain functions `depth` frames deep (`through_c`: with C
     functions between them)."""
     call = [f"--depth={depth}", *(["--through-c"] if through_c else [])]
