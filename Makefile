@@ -34,6 +34,7 @@ lint: $(VENV)/.installed-lint ## ruff, mypy --strict, README's table against the
 	$(bin)/python -m benchmarks --check
 	OHWAIT_DEV=1 $(bin)/pip wheel -q --no-deps -w build/lint .
 	OHWAIT_DEV=1 OHWAIT_DEBUG=1 $(bin)/pip wheel -q --no-deps -w build/lint .
+	OHWAIT_DEV=1 CFLAGS=-DOHWAIT_WITHOUT_STACK $(bin)/pip wheel -q --no-deps -w build/lint .
 
 sdist: $(VENV)/.installed-test ## dist/ohwait-VERSION.tar.gz
 	$(bin)/python -m build --sdist
