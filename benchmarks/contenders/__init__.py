@@ -40,6 +40,12 @@ CONTENDERS = (
     NATIVE,
     OHWAIT,
     Contender(
+        "floor",
+        "the floor",
+        "Nobody's way to wait: native await, two empty calls more and the awaitable driven from C: what two switches "
+        "cost in any design like ohwait's (repeated suspension only).",
+    ),
+    Contender(
         "greenlet",
         "raw greenlet",
         "A greenlet for each chain, switched by the host itself: as lean as Python code can be, without copying the "
