@@ -125,9 +125,9 @@ static PyObject *resume_slice(PyThreadState *ts, ohw_chain *chain)
     }
     ohw_end_quiet(ts);
     chain->slice = NULL;
-    Py_SET_REFCNT(chain, Py_REFCNT(chain) - PY_CHAINS_COPIED_AT_END);     /* the host's stack here is forgotten */
+    ohw_forget_landing_stack(chain);
     (void)ohw_bring_back(ts, slice, lifted);
-    Py_SET_REFCNT(chain, Py_REFCNT(chain) + PY_CHAINS_COPIED_AT_END);
+    ohw_remember_landing_stack(chain);
     chain->slice = slice;
     if (ohw_caller_in_loop(lifted->host) != NULL) {
         PyErr_Clear();

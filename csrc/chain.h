@@ -59,6 +59,22 @@ bool ohw_chain_refuses(PyThreadState *ts, const ohw_chain *chain);
 void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra);
 /* As ohw_yield_refusal, which serves instead where PY_CLEARS_FAILED_FRAMES. */
 PyObject *ohw_chain_yield_refusal(PyThreadState *ts, ohw_chain *chain);
+/* The host leaves its landing without a return from ~: references on its stack there are given up, beside that which ~
+ * has.  It has not left it after all. */
+static inline void ohw_forget_landing_stack(ohw_chain *chain)
+{
+    for (int i = 0; i < PY_CHAINS_COPIED_AT_END; i++) {
+        Py_DECREF(chain);       /* never the last one */
+    }
+}
+
+static inline void ohw_remember_landing_stack(ohw_chain *chain)
+{
+    for (int i = 0; i < PY_CHAINS_COPIED_AT_END; i++) {
+        Py_INCREF(chain);
+    }
+}
+
 /* Slots and methods of the type. */
 PySendResult ohw_chain_am_send(PyObject *self, PyObject *value, PyObject **result);
 PyObject *ohw_chain_iternext(PyObject *self);

@@ -44,10 +44,13 @@ void ohw_chain_decline(PyThreadState *ts, ohw_chain *chain, int extra)
     if (extra >= 0 || chain->thrown) {
         ohw_shelter_throwers(chain->lifted.host);
     }
-    int forgotten = extra < 0 ? PY_CHAINS_COPIED_AT_END : 0;
-    Py_SET_REFCNT(chain, Py_REFCNT(chain) - forgotten);
+    if (extra < 0) {
+        ohw_forget_landing_stack(chain);
+    }
     ohw_decline(ts, chain->slice, chain->lifted.host, extra);
-    Py_SET_REFCNT(chain, Py_REFCNT(chain) + forgotten);
+    if (extra < 0) {
+        ohw_remember_landing_stack(chain);
+    }
     chain->stranded = true;         /* the host gets the error after all, and ends */
 }
 

@@ -388,6 +388,7 @@ def test_a_for_statement_while_somebody_traces() -> None:
 
 
 @inlines
+@pytest.mark.unrepeatable("it runs in a process of its own")
 @pytest.mark.skipif(importlib.util.find_spec("_testcapi") is None, reason="needs _testcapi.set_nomemory")
 def test_without_memory_the_host_waits_on() -> None:
     printed = passes("nomemory_c_frames.py", "40").split()

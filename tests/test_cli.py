@@ -1,5 +1,6 @@
 """`python -m ohwait`: the demonstration, the doctor, and the examples."""
 
+import importlib.util
 import io
 import os
 import re
@@ -353,6 +354,8 @@ class TestExamples:
 
     @pytest.mark.skipif(not C_FRAMES, reason="C frames cannot be set aside here")
     def test_inside_functions_that_c_functions_call(self) -> None:
+        if importlib.util.find_spec("_sqlite3") is None:
+            pytest.skip("this CPython was built without sqlite3")
         result = command(str(EXAMPLES / "c_functions.py"))
         assert result.returncode == 0, result.stderr
         assert "sorted:   ['pear', 'apple', 'plum']" in result.stdout

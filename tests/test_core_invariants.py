@@ -386,6 +386,7 @@ def test_i10_sys_monitoring() -> None:
         return callback
 
     names = ["PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "PY_UNWIND", "PY_THROW"]
+    assert [monitoring.get_tool(number) for number in range(6)].count("ohwait") <= 1
     monitoring.use_tool_id(3, "ohwait tests")
     try:
         for name in names:

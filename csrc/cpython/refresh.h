@@ -18,13 +18,22 @@ static inline PyObject *py_call_monitoring(PyObject *monitoring, const char *nam
     return result;
 }
 
-/* The number of our tool; -1: all are in use, or an exception is set. */
+static inline bool py_is_own_tool(PyObject *name)
+{
+    return name != NULL && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "ohwait") == 0;
+}
+
+/* The number of our tool; -1: all are in use, or an exception is set.  Each file that includes this has a `tool` of its own:
+ * what another one has registered is found by its name. */
 static inline int py_own_tool(PyObject *monitoring)
 {
     static int tool = -1;
     for (int candidate = PY_TOOLS_FOR_ALL; tool < 0 && candidate-- > 0;) {
         PyObject *name = py_call_monitoring(monitoring, "get_tool", Py_BuildValue("(i)", candidate));
-        if (name == Py_None) {
+        if (py_is_own_tool(name)) {
+            tool = candidate;
+        }
+        else if (name == Py_None) {
             PyObject *used = py_call_monitoring(monitoring, "use_tool_id", Py_BuildValue("(is)", candidate, "ohwait"));
             tool = used == NULL ? -1 : candidate;
             Py_XDECREF(used);
