@@ -66,6 +66,21 @@ def test_frames_that_are_called_anew_each_time_waste_few_chunks() -> None:
     assert 0 < _core.counters()["chunks_made"] - before <= 4
 
 
+def test_more_chains_in_turn_than_there_may_be_chunks_for() -> None:
+    """Those without one do not make one for each suspension, to find that it cannot be kept."""
+    coroutines = [host_of(lambda: below(2, lambda: waits(40))) for _ in range(CHUNKS * 3)]
+    _core.free_spares()
+    before = _core.counters()["chunks_made"]
+    for n in range(40):
+        for coroutine in coroutines:
+            assert coroutine.send(n or None) == n
+    assert chunks() == CHUNKS
+    assert _core.counters()["chunks_made"] - before == CHUNKS
+    for coroutine in coroutines:
+        coroutine.close()
+    assert chunks() == 0
+
+
 def test_calls_that_do_not_fit_into_the_chunk() -> None:
     def deep(n: int) -> int:
         return n if n == 0 else 1 + deep(n - 1)

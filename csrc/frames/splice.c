@@ -76,7 +76,7 @@ static py_frame *room_for(PyThreadState *ts, ohw_lifted *lifted)
     if (lifted->chunk != NULL) {
         return ohw_chunk_returns(ts, lifted) ? lifted->origin : NULL;
     }
-    if (lifted->repeats >= OHW_REPEATS_FOR_CHUNK && deserves_chunk(lifted)) {
+    if (lifted->repeats >= OHW_REPEATS_FOR_CHUNK && ohw_count.chunks < OHW_CHUNKS && deserves_chunk(lifted)) {
         py_chunk *chunk = py_chunk_new(lifted->size);
         ohw_count.chunks_made += chunk != NULL;
         if (chunk != NULL && py_attach_chunk(ts, chunk, lifted->size)) {
