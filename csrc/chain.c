@@ -5,7 +5,7 @@
 
 /* ---- making and freeing: spare chains by capacity ---- */
 
-enum { GRAIN = 4, CLASSES = 128, SPARES_A_CLASS = 8 };
+enum { GRAIN = 2, CLASSES = 256, SPARES_A_CLASS = 8 };
 static ohw_chain *spares[CLASSES][SPARES_A_CLASS];
 static int spare_count[CLASSES];
 

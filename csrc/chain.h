@@ -10,17 +10,17 @@ typedef struct {
     PyObject *source;           /* Owned: iterator of the awaitable; NULL once it has finished */
     PyObject *yielded;          /* Owned: value to pass on at the landing; NULL otherwise */
     PyObject *outcome;          /* Owned: result or exception, once finished (or see goes_on); NULL otherwise */
-    bool failed;                /* outcome is an exception */
-    bool thrown;                /* it was thrown into the host: it gets its context where it is raised */
-    bool running;               /* its source is being driven */
-    bool tight;                 /* its host waits at a tight landing, where throw() and close() arrive unannounced */
-    bool prepared;              /* its host's landing is: SEND finishes with the frames' room reserved, nothing else does */
-    bool handled;               /* an exception has come to the landing's handler */
-    bool stranded;              /* there was no memory for its frames' return; they are dropped */
-    bool kept;                  /* the outcome could not be delivered (no memory): the host waits on with it */
-    bool announced;             /* profilers and tracers know that the frames have been resumed */
-    bool goes_on;               /* outcome is what is to be sent to the source when the frames are back */
-    bool stepwise;              /* the source is driven while they stay away: it has yielded more than once, or see slice */
+    bool failed : 1;            /* outcome is an exception */
+    bool thrown : 1;            /* it was thrown into the host: it gets its context where it is raised */
+    bool running : 1;           /* its source is being driven */
+    bool tight : 1;             /* its host waits at a tight landing, where throw() and close() arrive unannounced */
+    bool prepared : 1;          /* its host's landing is: SEND finishes with the frames' room reserved, nothing else does */
+    bool handled : 1;           /* an exception has come to the landing's handler */
+    bool stranded : 1;          /* there was no memory for its frames' return; they are dropped */
+    bool kept : 1;              /* the outcome could not be delivered (no memory): the host waits on with it */
+    bool announced : 1;         /* profilers and tracers know that the frames have been resumed */
+    bool goes_on : 1;           /* outcome is what is to be sent to the source when the frames are back */
+    bool stepwise : 1;          /* the source is driven while they stay away: it has yielded more than once, or see slice */
     ohw_slice *slice;           /* Owned: what C functions need that its frames wait in; NULL: there are none */
     ohw_lifted lifted;
     py_word words[];

@@ -58,7 +58,7 @@ void ohw_check_before_splice(PyThreadState *ts, py_frame *resume, const ohw_lift
     ohw_check_lifted(&(ohw_lifted){.home = lifted->home, .host = lifted->host, .top = lifted->top,
                                    .bottom = lifted->bottom, .frames = lifted->frames, .away = lifted->away,
                                    .alive = lifted->alive, .size = lifted->size, .resting = lifted->resting});
-    assert(lifted->room == NULL && lifted->reserved != NULL);
+    assert(!lifted->has_room && lifted->reserved != NULL);
     assert(lifted->chunk == NULL || lifted->reserved == py_chunk_start(lifted->chunk));
     assert((py_word *)lifted->reserved + lifted->size == (py_word *)resume);
     assert(py_on_top_of_data_stack(ts, resume));

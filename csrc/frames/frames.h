@@ -87,20 +87,20 @@ typedef struct {
     py_frame *host;         /* Borrowed: valid while the host waits at its landing */
     py_frame *top;          /* Owned: innermost lifted frame, linked by `previous` down to NULL (unless resting); or NULL */
     py_frame *bottom;       /* outermost lifted frame; NULL if none */
-    py_frame *origin;       /* where the lowest one was on the data stack */
+    py_frame *origin;       /* where the lowest one was on the data stack; NULL: none was */
     _PyErr_StackItem *exception_state;      /* Borrowed: that of the innermost generator, or the host's */
-    PyThreadState *thread;  /* Borrowed: that of the lift; valid while room or reserved is not NULL */
-    py_frame *room;         /* place on the data stack that has not been given back yet; NULL otherwise */
+    PyThreadState *thread;  /* Borrowed: that of the lift; valid while it has room, or reserved is not NULL */
     py_frame *reserved;     /* place on the data stack, taken before `_resume` is called; NULL otherwise */
     uint32_t size;          /* words of it, as they lie in it */
     uint32_t alive;         /* words of it that are kept */
     uint32_t listeners;     /* py_listeners_version() at the lift */
     int frames;             /* recursion units given back */
-    uint32_t parked;        /* entries of the host's value stack */
     py_chunk *chunk;        /* Owned while away: the frames have stayed in it; NULL: they have been copied */
+    uint32_t parked;        /* entries of the host's value stack */
     uint16_t repeats;       /* suspensions of these frames before this one, as far as is known */
-    bool resting;           /* plain copies: they point at each other where they were, not where they are */
-    bool away;              /* between lift and splice */
+    bool has_room : 1;      /* the place at `origin` has not been given back yet */
+    bool resting : 1;       /* plain copies: they point at each other where they were, not where they are */
+    bool away : 1;          /* between lift and splice */
 } ohw_lifted;               /* goes with words, owned by the Chain: parked entries, then frames as on the data stack */
 
 /* Commit point: cannot fail, runs no Python code.  `landing` borrowed.  The door returns into the host's landing. */

@@ -136,7 +136,8 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
     lifted->resting = false;
     lifted->chunk = NULL;
     lifted->repeats = ohw_repeats(walk);
-    lifted->room = lifted->origin = walk->room;
+    lifted->origin = walk->room;
+    lifted->has_room = walk->room != NULL;
     lifted->size = (uint32_t)extent.size;
     lifted->alive = (uint32_t)extent.alive;
     lifted->listeners = walk->listeners;
@@ -171,14 +172,14 @@ void ohw_lift(PyThreadState *ts, py_frame *door, const ohw_walk *walk, ohw_exten
 
 void ohw_give_back_room(ohw_lifted *lifted)
 {
-    if (lifted->room != NULL) {
+    if (lifted->has_room) {
         if (lifted->chunk != NULL) {
             py_detach_chunk(lifted->thread);
         }
         else {
-            py_data_stack_pop(lifted->thread, lifted->room);
+            py_data_stack_pop(lifted->thread, lifted->origin);
         }
-        lifted->room = NULL;
+        lifted->has_room = false;
     }
 }
 

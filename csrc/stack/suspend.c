@@ -152,7 +152,8 @@ _Noreturn void ohw_set_aside(PyThreadState *ts, py_frame *door, const ohw_walk *
     lifted->thread = NULL;
     lifted->top = walk->bottom == NULL ? NULL : ohw_copy_of(slice, walk->top);
     lifted->bottom = walk->bottom == NULL ? NULL : ohw_copy_of(slice, walk->bottom);
-    lifted->room = lifted->reserved = lifted->origin = NULL;
+    lifted->reserved = lifted->origin = NULL;
+    lifted->has_room = false;
     lifted->chunk = NULL;
     lifted->resting = false;
     lifted->size = lifted->alive = 0;
