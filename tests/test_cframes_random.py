@@ -10,12 +10,13 @@ import functools
 import gc
 import operator
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import test_core_random
-from cframes_tools import as_if_awaited_through_c, at_some_depth, needs_c_frames, slices
+from cframes_tools import at_some_depth, by_stack, needs_c_frames, slices
+from core_tools import difference, version
 from test_core_random import one_step
 
 pytestmark = needs_c_frames
@@ -141,7 +142,21 @@ def by_any(function: Callable[..., Any], *args: Any) -> Any:
     return first(lambda: second(lambda: function(*args)))
 
 
-run_programs = as_if_awaited_through_c(test_core_random.run_programs.__wrapped__, by_any)
+natively = version(test_core_random.run_programs.__wrapped__, False)
+through_c = version(test_core_random.run_programs.__wrapped__, True, by_any)
+
+
+def run_programs(*arguments: Any) -> None:
+    expected, result = natively(*arguments, drop=False), through_c(*arguments, drop=False)
+    assert result == expected, f"(natively, through C) differ at {difference(expected, result)}"
+
+
+@pytest.fixture(autouse=True)
+def _some_are_suspended_through_c() -> Iterator[None]:
+    """Not every single program need be: some ways lead through C on some CPythons only."""
+    before = by_stack()
+    yield
+    assert by_stack() > before
 
 
 @pytest.mark.unrepeatable("async generators are finalised by the collector, whenever")
@@ -149,7 +164,7 @@ run_programs = as_if_awaited_through_c(test_core_random.run_programs.__wrapped__
 def test_random_programs(rand: Any) -> None:
     alive = slices()
     for _ in range(60):
-        run_programs(rand.randrange(2**32), 30, one_step, drop=False)
+        run_programs(rand.randrange(2**32), 30, one_step)
     gc.collect()
     assert slices() == alive
 
@@ -160,7 +175,7 @@ def test_random_programs_at_random_depths_of_the_stack(rand: Any) -> None:
     alive = slices()
     for _ in range(40):
         start = rand.randrange(2**32)
-        run_programs(start, 30, deeper_steps(start), drop=False)
+        run_programs(start, 30, deeper_steps(start))
     gc.collect()
     assert slices() == alive
 
@@ -172,7 +187,7 @@ def test_random_programs_with_the_collector_at_every_moment(rand: Any) -> None:
     gc.set_threshold(1)
     try:
         for _ in range(5):
-            run_programs(rand.randrange(2**32), 20, one_step, drop=False)
+            run_programs(rand.randrange(2**32), 20, one_step)
     finally:
         gc.set_threshold(*threshold)
 
@@ -183,5 +198,5 @@ def test_random_programs_with_the_collector_at_every_moment(rand: Any) -> None:
 def test_many_large_random_programs(rand: Any) -> None:
     for _ in range(100):
         start = rand.randrange(2**32)
-        run_programs(start, 120, deeper_steps(start), drop=False)
+        run_programs(start, 120, deeper_steps(start))
     assert slices()[0] == 0 or gc.collect() >= 0
