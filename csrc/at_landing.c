@@ -164,8 +164,6 @@ PyObject *ohw_landing_finished(PyObject *self)
     if ((chain->outcome == NULL || chain->kept) && ohw_chain_is_elsewhere(ts, chain)) {
         return refuse_slice(ts, chain);
     }
-#endif
-#if OHW_ARCH_KNOWN
     if (chain->slice != NULL) {
         announce_if_heard(ts, chain);
         return resume_slice(ts, chain);

@@ -96,7 +96,7 @@ static PyObject *run_over_c(call *now, const ohw_exit *exit, PyObject *source)
     ohw_chain *chain = NULL;
     if (ohw_tell_suspended(ts, &now->walk, exit, yielded) == 0 && (chain = ohw_chain_new(0)) != NULL) {
         PyObject_GC_Track(chain);
-        PyCodeObject *landing = ohw_landing_over_c(now->walk.host);
+        PyCodeObject *landing = ohw_landing_for(now->walk.host, true);
         now->chain = chain;
         ohw_slice *slice = landing == NULL ? NULL : ohw_slice_new(ts, now->door, exit, &now->walk);
         if (slice != NULL) {

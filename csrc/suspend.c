@@ -52,7 +52,7 @@ static PyObject *try_to_suspend(PyThreadState *ts, py_frame *door, ohw_walk *wal
     if (chain == NULL) {
         return NULL;
     }
-    PyCodeObject *landing = ohw_landing_for(walk->host);
+    PyCodeObject *landing = ohw_landing_for(walk->host, false);
     if (landing == NULL) {
         PyObject_GC_Track(chain);
         Py_DECREF(chain);

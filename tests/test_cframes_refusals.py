@@ -21,7 +21,9 @@ import ohwait as package
 from ohwait import _core, ohwait
 
 pytestmark = needs_c_frames
-inlines = pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython 3.11 calls C code for each generator's step")
+OLD = sys.version_info < (3, 12)
+ENDS_OUTER = "a known gap (NOTES.md): on CPython 3.11 throw() and close() elsewhere end coroutines that await the host"
+leaves_outer = pytest.mark.skipif(OLD, reason=ENDS_OUTER)
 
 
 def elsewhere(function: Any, *args: Any) -> Any:
@@ -68,11 +70,12 @@ async def roomy() -> Any:
     return [first, *others][0]
 
 
-@inlines
 @pytest.mark.parametrize("depth", [0, 1, 4])
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("make", [roomy, lambda: host_of(waiting_by_c)], ids=["roomy", "tight"])
 def test_coroutines_that_await_each_other_all_wait_on(how: str, depth: int, make: Any) -> None:
+    if OLD and how != "send":
+        pytest.skip(ENDS_OUTER)
     seen: list[str] = []
     coroutine = outer(depth, seen, make())
     coroutine.send(None)
@@ -93,7 +96,7 @@ def test_coroutines_that_await_each_other_all_wait_on(how: str, depth: int, make
     assert seen == [f"{level} left" for level in range(depth + 1)]
 
 
-@inlines
+@leaves_outer
 def test_afterwards_an_exception_takes_its_course_at_home() -> None:
     seen: list[str] = []
     coroutine = outer(2, seen, host_of(waiting_by_c))
@@ -104,7 +107,7 @@ def test_afterwards_an_exception_takes_its_course_at_home() -> None:
     assert seen == ["0 KeyError", "0 left", "1 KeyError", "1 left", "2 KeyError", "2 left"]
 
 
-@inlines
+@leaves_outer
 def test_the_middle_of_an_expression_and_of_blocks() -> None:
     """What the outer coroutine has on its stack, and where its exceptions would be handled, is what it was."""
 
@@ -131,7 +134,7 @@ def test_the_middle_of_an_expression_and_of_blocks() -> None:
     ]
 
 
-@inlines
+@leaves_outer
 def test_generators_and_generator_based_coroutines_in_between() -> None:
     @types.coroutine
     def based(inner: Any) -> Iterator[Any]:
@@ -148,7 +151,7 @@ def test_generators_and_generator_based_coroutines_in_between() -> None:
     assert finish(made, ["here"]) == ["plain", "here"]
 
 
-@inlines
+@leaves_outer
 def test_in_another_greenlet_too() -> None:
     passes_or_skips(
         """
@@ -181,12 +184,11 @@ assert finish(coroutine, ["here"]) == [["here"]]
     )
 
 
-@inlines
+@leaves_outer
 def test_at_random(rand: Any) -> None:
     assert int(passes("refusals_at_random.py", str(rand.randrange(10**6)), "800")) > 100
 
 
-@inlines
 def test_dropped_elsewhere_all_are_lost_and_nothing_crashes() -> None:
     """Natively nothing ends coroutines that nobody has but what they wait for; here their C functions cannot return."""
     printed = passes(
@@ -280,7 +282,6 @@ def looped(generator: Any) -> list[Any]:
     return found
 
 
-@inlines
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("depth", [0, 1, 30])
 @pytest.mark.parametrize("first", [1, 2, 3])
@@ -292,7 +293,6 @@ def test_a_for_statement_goes_on_with_what_c_code_has_started(first: int, depth:
         assert came == [3, 2, 1, "after", *(["around"] if wrapped else [])]
 
 
-@inlines
 def test_a_for_statement_that_ends_early_and_one_that_goes_on() -> None:
     for _ in range(20):
         generator = based(2)
@@ -305,7 +305,6 @@ def test_a_for_statement_that_ends_early_and_one_that_goes_on() -> None:
         assert came == [2, 1, "after"]
 
 
-@inlines
 @pytest.mark.parametrize(
     "drive",
     [
@@ -324,7 +323,6 @@ def test_whatever_kind_of_loop_and_however_little_room(drive: Any) -> None:
             assert drive(generator) == rest
 
 
-@inlines
 def test_exceptions_reach_the_function_with_the_for_statement() -> None:
     @types.coroutine
     def failing() -> Iterator[Any]:
@@ -342,7 +340,6 @@ def test_exceptions_reach_the_function_with_the_for_statement() -> None:
     assert {drive() for _ in range(20)} == {"unsupported operand type(s) for //: 'int' and 'NoneType'"}
 
 
-@inlines
 def test_a_for_statement_on_another_thread_leaves_it_suspended() -> None:
     for _ in range(10):
         for generator in (based(2), around(based(2))):
@@ -354,14 +351,13 @@ def test_a_for_statement_on_another_thread_leaves_it_suspended() -> None:
             assert looped(generator)[:2] == [1, "after"]
 
 
-@inlines
+@pytest.mark.skipif(OLD, reason="CPython 3.11 runs generators of a for loop through C")
 def test_waiting_below_c_for_the_first_time_in_a_for_statement_is_refused_at_the_call() -> None:
     with pytest.raises(package.CFunctionError, match="driven by other means than await, in the same interpreter loop"):
         for _ in range(20):
             looped(based(2))
 
 
-@inlines
 @pytest.mark.unrepeatable("tracing")
 def test_a_for_statement_while_somebody_traces() -> None:
     events: list[str] = []
@@ -387,7 +383,7 @@ def test_a_for_statement_while_somebody_traces() -> None:
 # ---- no memory ----
 
 
-@inlines
+@pytest.mark.skipif(OLD, reason="a known gap (NOTES.md): throw() without memory ends the host on 3.11")
 @pytest.mark.unrepeatable("it runs in a process of its own")
 @pytest.mark.skipif(importlib.util.find_spec("_testcapi") is None, reason="needs _testcapi.set_nomemory")
 def test_without_memory_the_host_waits_on() -> None:

@@ -42,15 +42,14 @@ void ohw_walk_to_host(py_frame *caller, py_frame *called, ohw_walk *walk);
 int ohw_landing_init(void);
 /* A code object at whose start a host may wait when it stands at its current call; borrowed from the host's code.
  * NULL with an exception.  May run the garbage collector. */
-PyCodeObject *ohw_landing_for(py_frame *host);
-PyCodeObject *ohw_landing_over_c(py_frame *host);       /* that for the stack path, the same otherwise */
-/* Is that of ohw_landing_for one that wants `_resume` below the chain (py_landing)? */
+PyCodeObject *ohw_landing_for(py_frame *host, bool over_c);
+/* Is that of ohw_landing_for, not over C functions, one that wants `_resume` below the chain (py_landing)? */
 static inline bool ohw_landing_is_prepared(const py_frame *host)
 {
     return py_landings[0].prepared && py_code(host)->co_stacksize >= py_landings[0].stack;
 }
 extern PyObject *ohw_resume_function;                   /* owned, for ever */
-/* Where a host stands that waits at `landing`, one of ohw_landing_over_c: the unit behind its YIELD_VALUE, with `entries`
+/* Where a host stands that waits at `landing`, one over C functions: the unit behind its YIELD_VALUE, with `entries`
  * on its stack, the chain first and NULL behind it; `delegates`: as in an await, not a plain yield. */
 typedef struct { int unit, entries; bool delegates; } ohw_waiting;
 int ohw_slots_to_delegate(void);                        /* that a host needs to be seen awaiting its chain */

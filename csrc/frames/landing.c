@@ -23,8 +23,8 @@ typedef struct {
 enum { CACHE_SIZE = 64 };
 static struct {
     const void *instruction;
-    PyCodeObject *landing;      /* Borrowed from a site table: that for no C functions */
-} cache[CACHE_SIZE];
+    PyCodeObject *landing;      /* Borrowed from a site table */
+} cache[2][CACHE_SIZE];        /* [1]: for the stack path */
 
 static Py_ssize_t code_slot = -1;
 PyObject *ohw_resume_function;
@@ -256,22 +256,20 @@ static PyCodeObject *find_or_make(PyCodeObject *code, int call_site, bool over_c
     return landing == NULL ? NULL : remember(code, call_site, over_c, landing);
 }
 
-PyCodeObject *ohw_landing_for(py_frame *host)
+PyCodeObject *ohw_landing_for(py_frame *host, bool over_c)
 {
     const void *instruction = py_get_position(host).instruction;
     size_t entry = (uintptr_t)instruction / sizeof(_Py_CODEUNIT) % CACHE_SIZE;
-    PyCodeObject *landing = cache[entry].landing;
-    if (cache[entry].instruction != instruction) {
-        landing = find_or_make(py_code(host), py_call_site(host), false);
+    PyCodeObject *landing = cache[over_c][entry].landing;
+    if (cache[over_c][entry].instruction != instruction) {
+        landing = find_or_make(py_code(host), py_call_site(host), over_c);
         if (landing != NULL) {
-            cache[entry].instruction = instruction;
-            cache[entry].landing = landing;
+            cache[over_c][entry].instruction = instruction;
+            cache[over_c][entry].landing = landing;
         }
     }
     return landing;
 }
-
-PyCodeObject *ohw_landing_over_c(py_frame *host) { return find_or_make(py_code(host), py_call_site(host), true); }
 
 /* ---- hidden functions ---- */
 

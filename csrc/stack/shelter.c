@@ -67,7 +67,7 @@ static PyTypeObject shelter_type = {
 /* False, with nothing changed: no memory. */
 static bool take_in(py_frame *frame)
 {
-    PyCodeObject *landing = ohw_landing_over_c(frame);
+    PyCodeObject *landing = ohw_landing_for(frame, true);
     int depth = py_stack_depth(frame);
     shelter *self = landing == NULL ? NULL : PyObject_NewVar(shelter, &shelter_type, depth);
     if (self == NULL) {

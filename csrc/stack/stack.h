@@ -23,7 +23,7 @@
  * I14 A slice belongs to one Chain, is resumed once, and is never freed while its frames are in it: C functions own
  *     references that only they can give back.
  * I15 A resumption that is refused, or finds no memory, changes nothing: the host waits on, and so does whatever awaits
- *     it, although CPython raises the refusal in each of them (decline.c, shelter.c).
+ *     it, although CPython raises the refusal in each of them (decline.c, shelter.c).  Exceptions: NOTES.md, "Known gaps".
  */
 #ifndef OHWAIT_STACK_STACK_H
 #define OHWAIT_STACK_STACK_H
